@@ -1,0 +1,1 @@
+"""aoba-gen: an AsyncAPI document in, a typed Python package out. Read `pipeline` first."""

@@ -1,0 +1,237 @@
+"""Document -> Model: the one module that knows both AsyncAPI and Python."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Final
+
+from . import names
+from .build_schemas import Schemas
+from .diagnostics import Report, shown
+from .model import Channel, Hook, Message, Model, Operation, Route, Server, Tag
+from .resolve import Document, Place
+
+_TLS: Final = frozenset(
+    {"amqps", "https", "ibmmq-secure", "kafka-secure", "mqtts", "secure-mqtt", "stomps", "wss"}
+)
+_JSON: Final = frozenset({"application/json", "text/json"})
+_CLIENT_ATTRIBUTES: Final = frozenset({"aclose"})
+
+
+def build(document: Document, package: str | None, report: Report) -> Model:
+    """The model of a valid document; raises `Refused` when something in it cannot be generated.
+
+    `package` names the Python package, `None` leaves that to the document's title.
+    """
+    model = _Builder(document, report).model(package)
+    report.raise_errors()
+    return model
+
+
+class _Builder:
+    """Messages first, then channels, then operations; each finds what it refers to by pointer."""
+
+    def __init__(self, document: Document, report: Report) -> None:
+        self._root = document.root
+        self._report = report
+        self._schemas = Schemas(document, report)
+        self._messages: dict[str, Message] = {}
+        self._channels: dict[str, Channel] = {}
+        self._hooks: dict[str, str] = {}
+        self._message_names = names.Scope("messages", report, frozenset({"MESSAGES"}))
+        self._operation_names = names.Scope(
+            "operations", report, frozenset({"OPERATIONS", "SERVERS"})
+        )
+        self._attributes = names.Scope("the client", report, _CLIENT_ATTRIBUTES)
+
+    def model(self, package: str | None) -> Model:
+        self._schemas.define_components()
+        for place in self._message_places():
+            self._message(place)
+        for name, place in _fields(self._root, "channels"):
+            self._channels[place.pointer] = self._channel(name, place)
+        operations = tuple(
+            self._operation(name, place) for name, place in _fields(self._root, "operations")
+        )
+        channels = tuple(self._channels.values())
+        unions = channels if len(channels) == 1 else (*channels, self._everything())
+        info = self._root.get("info") or self._root
+        title = info.text("title")
+        return Model(
+            package=package or names.package(title),
+            client=names.client(title),
+            title=title,
+            version=info.text("version"),
+            doc=f"{title} {info.text('version')}\n\n{info.text('description')}",
+            client_doc=f"{title} {info.text('version')}, as the application that the document describes.",
+            servers=tuple(
+                self._server(name, place) for name, place in _fields(self._root, "servers")
+            ),
+            channels=channels,
+            unions=unions,
+            decoder=unions[-1],
+            messages=tuple(self._messages.values()),
+            hooks=tuple(self._hook(message, operations) for message in self._messages.values()),
+            operations=operations,
+            sends=tuple(made for made in operations if made.action == "send"),
+            definitions=self._schemas.definitions(),
+        )
+
+    def _message_places(self) -> Iterator[Place]:
+        for _, channel in _fields(self._root, "channels"):
+            yield from (place for _, place in _fields(channel, "messages"))
+        if components := self._root.get("components"):
+            yield from (place for _, place in _fields(components, "messages"))
+
+    def _message(self, place: Place) -> None:
+        if place.pointer in self._messages:
+            return
+        self._refuse(place, "message", ("headers", "correlationId", "traits"))
+        name = place.key
+        content_type = (
+            place.text("contentType") or self._root.text("defaultContentType") or "application/json"
+        )
+        if content_type not in _JSON:
+            self._unsupported(
+                f"message {shown(name)} has contentType {shown(content_type)}", place, "contentType"
+            )
+        self._hooks[place.pointer] = self._attributes.claim(
+            f"on_{names.snake(name)}", name, place.location
+        )
+        payload = place.get("payload")
+        if payload is None:
+            self._unsupported(f"message {shown(name)} has no payload", place)
+        self._messages[place.pointer] = Message(
+            name=name,
+            constant=self._message_names.claim(names.constant(name), name, place.location),
+            pointer=place.pointer,
+            payload=self._schemas.record(payload, name) if payload else "",
+            title=place.text("title"),
+            doc=_doc(place),
+            content_type=content_type,
+        )
+
+    def _channel(self, name: str, place: Place) -> Channel:
+        self._refuse(place, "channel", ("parameters",))
+        messages = [self._messages[message.pointer] for _, message in _fields(place, "messages")]
+        if not messages:
+            self._unsupported(f"channel {shown(name)} has no messages", place)
+        address = place.get("address")
+        return self._carrier(
+            Channel(
+                name=name,
+                constant=self._message_names.claim(names.constant(name), name, place.location),
+                union=self._message_names.claim(
+                    names.pascal(name) + "Message", name, place.location
+                ),
+                pointer=place.pointer,
+                address=place.text("address") if address and address.value() is not None else None,
+                doc=_doc(place),
+                union_doc=f"Any message of the channel {name}",
+            ),
+            messages,
+            place,
+        )
+
+    def _everything(self) -> Channel:
+        """All channels as one, for decoding a message without knowing its channel."""
+        messages = {
+            route.message.pointer: route.message
+            for made in self._channels.values()
+            for route in made.routes
+        }
+        everything = Channel(
+            "", "ANY", "AnyMessage", "#/channels", None, "", "Any message of any channel"
+        )
+        return self._carrier(everything, list(messages.values()), self._root)
+
+    def _carrier(self, channel: Channel, messages: list[Message], place: Place) -> Channel:
+        """`channel` with its messages, and the property that tells them apart."""
+        if len(messages) < 2:
+            routes = tuple(Route(message, Tag(message.name, None)) for message in messages)
+            return replace(channel, routes=routes, union_doc=f"{channel.union_doc}.")
+        discriminator, tags = self._schemas.discriminator([message.payload for message in messages])
+        if discriminator is None:
+            self._unsupported(
+                f"{channel.union_doc} cannot be told apart: no required property has another constant in each",
+                place,
+                "messages",
+            )
+            return channel
+        return replace(
+            channel,
+            discriminator=discriminator,
+            discriminator_field=names.field(discriminator),
+            routes=tuple(Route(message, tags[message.payload]) for message in messages),
+            union_doc=f"{channel.union_doc}, told apart by `{discriminator}`.",
+        )
+
+    def _operation(self, name: str, place: Place) -> Operation:
+        self._refuse(place, "operation", ("traits", "reply"))
+        place_of_channel = place.get("channel") or place
+        channel = self._channels[place_of_channel.pointer]
+        listed = place.get("messages")
+        messages = (
+            tuple(self._messages[message.pointer] for message in listed.items())
+            if listed
+            else tuple(route.message for route in channel.routes)
+        )
+        sends = place.text("action") == "send"
+        if not sends and len(messages) != 1:
+            self._unsupported(f"operation {shown(name)} receives {len(messages)} messages", place)
+        return Operation(
+            name=name,
+            constant=self._operation_names.claim(names.constant(name), name, place.location),
+            method=(
+                self._attributes.claim(names.snake(name), name, place.location)
+                if sends
+                else self._hooks[messages[0].pointer]
+            ),
+            action="send" if sends else "receive",
+            channel=channel,
+            messages=messages,
+            doc=_doc(place),
+        )
+
+    def _hook(self, message: Message, operations: tuple[Operation, ...]) -> Hook:
+        received = (
+            made.doc for made in operations if made.action == "receive" and message in made.messages
+        )
+        return Hook(self._hooks[message.pointer], message, next(received, message.doc))
+
+    def _server(self, name: str, place: Place) -> Server:
+        self._refuse(place, "server", ("variables",))
+        protocol = place.text("protocol")
+        security = place.get("security")
+        return Server(
+            name=name,
+            url=f"{protocol}://{place.text('host')}{place.text('pathname')}",
+            protocol=protocol,
+            tls=protocol.lower() in _TLS,
+            security=tuple(scheme.key for scheme in security.items()) if security else (),
+            doc=_doc(place),
+        )
+
+    def _refuse(self, place: Place, what: str, fields: tuple[str, ...]) -> None:
+        for field in fields:
+            if place.raw(field) is not None:
+                self._unsupported(f"{what} {shown(place.key)} has {field!r}", place, field)
+
+    def _unsupported(self, what: str, place: Place, field: str = "") -> None:
+        self._report.error(
+            "unsupported-feature",
+            f"{what}; this is valid AsyncAPI, but not supported yet",
+            place.key_location(field),
+        )
+
+
+def _fields(place: Place, name: str) -> Iterator[tuple[str, Place]]:
+    child = place.get(name)
+    return child.fields() if child else iter(())
+
+
+def _doc(place: Place) -> str:
+    """Summary and description as one text, the summary first."""
+    parts = (place.text("summary") or place.text("title"), place.text("description"))
+    return "\n\n".join(part.strip() for part in parts if part.strip())

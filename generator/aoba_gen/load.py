@@ -1,0 +1,168 @@
+"""Bytes to a tree whose every node knows its line and column. What it means is for later passes."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from hashlib import sha256
+from itertools import islice
+from pathlib import Path
+from typing import Final, NoReturn
+
+from aoba_gen.diagnostics import Location, Refused, Report, suggestion
+from aoba_gen.load_json import read_json
+from aoba_gen.load_tree import (
+    MAX_DEPTH,
+    MAX_NODES,
+    Array,
+    Json,
+    Node,
+    Object,
+    Places,
+    Scalar,
+    plain,
+)
+from aoba_gen.load_yaml import read_yaml
+
+__all__ = [
+    "MAX_BYTES",
+    "MAX_DEPTH",
+    "MAX_NODES",
+    "Array",
+    "Json",
+    "Node",
+    "Object",
+    "Scalar",
+    "Source",
+    "load",
+    "parse",
+    "plain",
+]
+
+MAX_BYTES = 16 * 1024 * 1024
+
+_SUFFIXES: Final = (".yaml", ".yml", ".json")
+_BYTE_ORDER_MARKS: Final = (
+    (b"\xef\xbb\xbf", "utf-8"),
+    (b"\xff\xfe\x00\x00", "utf-32-le"),
+    (b"\x00\x00\xfe\xff", "utf-32-be"),
+    (b"\xff\xfe", "utf-16-le"),
+    (b"\xfe\xff", "utf-16-be"),
+    (b"", "utf-8"),
+)
+_FORBIDDEN: Final = re.compile(
+    "[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"
+)
+_FORBIDDEN_SHOWN: Final = 20  # a file that is no text at all need not list every byte
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A document as read: where it lies, the user's name for it, its SHA-256, its tree."""
+
+    path: Path
+    name: str
+    digest: str
+    root: Node
+
+
+def load(path: Path, report: Report) -> Source:
+    """Read and parse a file. Raises `Refused`, with all reported so far, when there is no tree."""
+    name = str(path)
+    data = _read(path, name, report)
+    return Source(path, name, sha256(data).hexdigest(), parse(data, name, report))
+
+
+def parse(data: bytes, name: str, report: Report) -> Node:
+    """The tree of a YAML or JSON document, called `name` in its locations. Raises like `load`."""
+    start = Location(name, 1, 1)
+    if len(data) > MAX_BYTES:
+        message = f"the document is larger than {MAX_BYTES // 1024**2} MiB"
+        _refuse("too-large", message, start, report)
+    text = _decode(data, name, report)
+    root = _parse(text, name, report) if text.strip() else None
+    if root is None:
+        hint = "an AsyncAPI document begins with 'asyncapi: 3.0.0'"
+        _refuse("empty-document", "the document is empty", start, report, hint)
+    return root
+
+
+def _parse(text: str, name: str, report: Report) -> Node | None:
+    """As JSON if the name or the first character says so; what is not JSON may still be YAML."""
+    begins = text.lstrip()
+    named_json = name.lower().endswith(".json")
+    if not named_json and not begins.startswith(("{", "[")):
+        return read_yaml(text, name, report)
+    failures: list[Refused] = []
+    for read in (read_json,) if named_json else (read_json, read_yaml):
+        attempt = Report()
+        try:
+            root = read(text, name, attempt)
+        except Refused as refused:
+            failures.append(refused)
+            if refused.diagnostics[-1].rule != "json-syntax":  # beyond the limits either way
+                break
+        else:
+            report.extend(attempt.diagnostics)
+            return root
+    meant_json = named_json or re.match(r"[{\[]\s*[\"{\[]", begins)
+    report.extend(failures[0 if meant_json else -1].diagnostics)
+    raise Refused(report.diagnostics)
+
+
+def _read(path: Path, name: str, report: Report) -> bytes:
+    start = Location(name, 1, 1)
+    try:
+        with path.open("rb") as file:
+            return file.read(MAX_BYTES + 1)
+    except (
+        FileNotFoundError,
+        NotADirectoryError,
+        ValueError,
+    ):  # ValueError: no file can be so named
+        hint = suggestion(path.name, _documents(path.parent))
+        _refuse(
+            "file-missing", "no such file, expected a YAML or JSON document", start, report, hint
+        )
+    except OSError as wrong:
+        if path.is_dir():
+            inside = _documents(path)
+            hint = f"name the document, such as {path / inside[0]}" if inside else ""
+            _refuse("file-is-folder", "this is a folder, expected a file", start, report, hint)
+        reason = (wrong.strerror or str(wrong)).lower()
+        _refuse("file-unreadable", f"the file cannot be read: {reason}", start, report)
+
+
+def _documents(folder: Path) -> list[str]:
+    try:
+        return sorted(entry.name for entry in folder.iterdir() if entry.suffix in _SUFFIXES)
+    except OSError:
+        return []
+
+
+def _decode(data: bytes, name: str, report: Report) -> str:
+    mark, encoding = next(pair for pair in _BYTE_ORDER_MARKS if data.startswith(pair[0]))
+    data = data[len(mark) :]
+    try:
+        text = data.decode(encoding)
+    except UnicodeDecodeError as wrong:
+        before = data[: wrong.start].decode(encoding)
+        place = Places(before, name).at(len(before))
+        message = f"the byte 0x{data[wrong.start]:02X} is not {encoding[:6].upper()}"
+        _refuse("not-utf8", message, place, report, "save the file as UTF-8")
+    found = list(islice(_FORBIDDEN.finditer(text), _FORBIDDEN_SHOWN))
+    if found:
+        places = Places(text, name)
+        for bad in found:
+            message = f"the character U+{ord(bad[0]):04X} cannot stand in a document"
+            hint = "remove it, or write it as an escape in double quotes"
+            report.error("forbidden-character", message, places.at(bad.start()), hint)
+        raise Refused(report.diagnostics)
+    return text
+
+
+def _refuse(
+    rule: str, message: str, location: Location, report: Report, hint: str = ""
+) -> NoReturn:
+    report.error(rule, message, location, hint)
+    raise Refused(report.diagnostics)

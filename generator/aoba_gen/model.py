@@ -1,0 +1,192 @@
+"""The IR between a document and its Python package: frozen values with every name already chosen, nothing that acts.
+
+Document names and Python names stand side by side: `name` is the document's, `python` (or what is said) is ours.
+Texts of the document are kept as they are; only `render` and `schemas` turn them into code.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Literal, TypeAlias
+
+Json: TypeAlias = "None | bool | int | float | str | list[Json] | dict[str, Json]"
+
+
+class Fill(StrEnum):
+    """What a constructor puts into a required property that its caller leaves out."""
+
+    EMPTY = "empty"
+    NOW_MILLISECONDS = "now-milliseconds"
+    UUID = "uuid"
+
+
+@dataclass(frozen=True, slots=True)
+class EnumMember:
+    """One allowed value of an enum and its Python member."""
+
+    value: str
+    python: str
+
+
+@dataclass(frozen=True, slots=True)
+class Schema:
+    """What a value may be: JSON Schema, with references by Python class name and objects and enums always named.
+
+    `constraints` holds the keywords that narrow a value without changing its Python type ("minimum", "maxLength", ...).
+    An empty schema allows anything.
+    """
+
+    types: tuple[str, ...] = ()
+    ref: str | None = None
+    items: Schema | None = None
+    format: str | None = None
+    constraints: tuple[tuple[str, int | float | str | bool], ...] = ()
+    const: str | int | float | bool | None = None
+    nullable: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Property:
+    """A property of an object; `default` is meaningful when `has_default` says so."""
+
+    name: str
+    python: str
+    schema: Schema
+    required: bool
+    doc: str = ""
+    has_default: bool = False
+    default: Json = None
+    fill: Fill | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Enum:
+    """A class of allowed texts."""
+
+    python: str
+    pointer: str
+    members: tuple[EnumMember, ...]
+    doc: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """A class of JSON objects: its bases' properties and its own."""
+
+    python: str
+    pointer: str
+    properties: tuple[Property, ...]
+    bases: tuple[str, ...] = ()
+    doc: str = ""
+
+
+Definition: TypeAlias = Enum | Record
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """A message: `constant` is its Python name, `payload` the class."""
+
+    name: str
+    constant: str
+    pointer: str
+    payload: str
+    title: str
+    doc: str
+    content_type: str
+
+
+@dataclass(frozen=True, slots=True)
+class Tag:
+    """A discriminating value, and the enum member that stands for it ("SignalType.CALL_OFFER") where there is one."""
+
+    value: str
+    member: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """A message of a channel, and the tag that it goes by there: its name where the channel has but one message."""
+
+    message: Message
+    tag: Tag
+
+
+@dataclass(frozen=True, slots=True)
+class Channel:
+    """A channel: `constant` is its Python name, `union` the type of everything that it carries.
+
+    `discriminator` is the property that tells its messages apart, on the wire and as a Python field; `None` where it
+    has one message.
+    """
+
+    name: str
+    constant: str
+    union: str
+    pointer: str
+    address: str | None
+    doc: str
+    union_doc: str
+    discriminator: str | None = None
+    discriminator_field: str | None = None
+    routes: tuple[Route, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """What the client does: `method` is its method (send) or hook (receive)."""
+
+    name: str
+    constant: str
+    method: str
+    action: Literal["send", "receive"]
+    channel: Channel
+    messages: tuple[Message, ...]
+    doc: str
+
+
+@dataclass(frozen=True, slots=True)
+class Hook:
+    """Where the client takes handlers of a message; `doc` is the receiving operation's where one names the message."""
+
+    python: str
+    message: Message
+    doc: str
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """Where the API is served; `url` has no channel address."""
+
+    name: str
+    url: str
+    protocol: str
+    tls: bool
+    security: tuple[str, ...]
+    doc: str
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """A whole package. Everything stands in document order.
+
+    `decoder` is what `decode` reads: the only channel, or, where there are several, all of them as one, which then
+    stands in `unions` behind them. `sends` are the operations with action "send".
+    """
+
+    package: str
+    client: str
+    title: str
+    version: str
+    doc: str
+    client_doc: str
+    servers: tuple[Server, ...]
+    channels: tuple[Channel, ...]
+    unions: tuple[Channel, ...]
+    decoder: Channel
+    messages: tuple[Message, ...]
+    hooks: tuple[Hook, ...]
+    operations: tuple[Operation, ...]
+    sends: tuple[Operation, ...]
+    definitions: tuple[Definition, ...]

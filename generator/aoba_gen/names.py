@@ -1,0 +1,107 @@
+"""The only place that makes Python names; two things of one name are a diagnostic, never a silent suffix."""
+
+from __future__ import annotations
+
+import builtins
+import keyword
+import re
+import unicodedata
+from typing import Final
+
+from .diagnostics import Location, Report, shown
+
+_BUILTINS: Final = frozenset(dir(builtins))
+_MODEL_ATTRIBUTES: Final = frozenset("""
+    construct copy dict from_orm json parse_file parse_obj parse_raw schema schema_json update_forward_refs validate
+    """.split())
+
+
+def words(text: str) -> list[str]:
+    """The words of a document name, whatever its case: "sdpMLineIndex" is sdp, M, Line, Index; "v2Beta" is v2, Beta."""
+    text = unicodedata.normalize("NFKC", text)
+    found = [""]
+    for before, char, after in zip(" " + text, text, text[1:] + " ", strict=False):
+        if not f"a{char}".isidentifier() or char == "_":
+            found.append("")
+            continue
+        begins = char.isupper() and (not before.isupper() or after.islower())
+        if begins and found[-1]:
+            found.append("")
+        found[-1] += char
+    return [word for word in found if word]
+
+
+def snake(text: str) -> str:
+    """`text` as a name for a function, a variable or a field: "sendIceCandidate" is send_ice_candidate."""
+    return _safe("_".join(word.lower() for word in words(text)))
+
+
+def constant(text: str) -> str:
+    """`text` as a name for a constant or an enum member: "call:ice-candidate" is CALL_ICE_CANDIDATE."""
+    return _safe("_".join(word.upper() for word in words(text)))
+
+
+def pascal(text: str) -> str:
+    """`text` as a name for a class; one that is a fitting class name already stays as it is."""
+    if text.isidentifier() and text[0].isupper() and "_" not in text:
+        return _safe(text)
+    return _safe("".join(word[0].upper() + word[1:] for word in words(text)))
+
+
+def field(text: str) -> str:
+    """`text` as a name for a model's field: not one that pydantic keeps for itself."""
+    name = snake(text)
+    return f"{name}_" if name in _MODEL_ATTRIBUTES or name.startswith("model_") else name
+
+
+def package(title: str) -> str:
+    """The package that a document's title asks for, in snake_case without a trailing "API"."""
+    return snake(_without_api(title))
+
+
+def client(title: str) -> str:
+    """The client class that a document's title asks for."""
+    return pascal(_without_api(title)) + "Client"
+
+
+def _without_api(title: str) -> str:
+    return re.sub(r"\s+API$", "", title.strip(), flags=re.IGNORECASE)
+
+
+def _safe(name: str) -> str:
+    """`name`, made an identifier that is no keyword and hides no builtin class or constant."""
+    if not name:
+        return "_"
+    if not name.isidentifier():
+        name = f"_{name}"
+    return (
+        f"{name}_"
+        if keyword.iskeyword(name) or (name in _BUILTINS and not name.islower())
+        else name
+    )
+
+
+class Scope:
+    """Python names that must differ from each other, such as the members of one class."""
+
+    def __init__(self, what: str, report: Report, taken: frozenset[str] = frozenset()) -> None:
+        self._what = what
+        self._report = report
+        self._reserved = taken
+        self._claims: dict[str, tuple[str, Location]] = {}
+
+    def claim(self, python: str, name: str, location: Location) -> str:
+        """Keep `python` for what the document calls `name`; reports a clash with both places. Returns `python`."""
+        hint = "give one of them another name in the document"
+        if python in self._reserved:
+            message = f"{shown(name)} becomes {python!r} in {self._what}, which generated code needs itself"
+            self._report.error("name-clash", message, location, hint)
+        elif python in self._claims and self._claims[python][1] != location:
+            other, place = self._claims[python]
+            message = (
+                f"{shown(name)} and {shown(other)} ({place}) both become {python!r} in {self._what}"
+            )
+            self._report.error("name-clash", message, location, hint)
+        else:
+            self._claims[python] = (name, location)
+        return python

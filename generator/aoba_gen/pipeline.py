@@ -1,0 +1,69 @@
+"""The passes in order, and the question whether they have to run at all."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from functools import cache
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Final
+
+from .build import build
+from .diagnostics import Report
+from .load import Source, load
+from .model import Model
+from .render import TEMPLATES, render
+from .resolve import resolve
+from .validate import validate
+from .write import Plan, plan, sealed
+
+_ENGINES: Final = ("black", "datamodel-code-generator", "jinja2", "pydantic")
+
+
+def compile_model(source: Source, package: str | None, report: Report) -> Model:
+    """The model of a loaded document; raises `Refused` with everything that is wrong with it."""
+    document = resolve(source, report)
+    validate(document, report)
+    return build(document, package, report)
+
+
+def generate(spec: Path, out: Path, package: str | None, report: Report) -> Plan | list[str]:
+    """What writing the package of `spec` below `out` would change, or, when nothing would, just its files.
+
+    Reads `spec` and the output folder, writes nothing. Raises `Refused` for a document that cannot be used and
+    `Unwritable` for an output folder that cannot.
+    """
+    source = load(spec, report)
+    model = compile_model(source, package, report)
+    folder = out / model.package
+    seal = _seal(source, model.package)
+    unchanged = sealed(folder, seal)
+    if unchanged is not None:
+        return list(unchanged)
+    return plan(render(model), folder, seal)
+
+
+def _seal(source: Source, package: str) -> str:
+    """A digest of all that determines the output: document, options, and the generator itself."""
+    parts = [source.digest, package, *_generator()]
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+
+
+@cache
+def _generator() -> tuple[str, ...]:
+    def parts() -> Iterator[str]:
+        files = [*Path(__file__).parent.glob("*.py"), *TEMPLATES.glob("*.j2")]
+        for path in sorted(files, key=lambda path: path.name):
+            yield hashlib.sha256(path.read_bytes()).hexdigest()
+        for engine in _ENGINES:
+            yield f"{engine} {_version(engine)}"
+
+    return tuple(parts())
+
+
+def _version(distribution: str) -> str:
+    try:
+        return version(distribution)
+    except PackageNotFoundError:
+        return ""

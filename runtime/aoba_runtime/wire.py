@@ -1,0 +1,138 @@
+"""The base of generated models: Python names inside, wire names outside, and absent never confused with null."""
+
+from __future__ import annotations
+
+import re
+import time
+import uuid
+from dataclasses import dataclass
+from functools import cache
+from typing import Annotated, Final, Literal, Self, TypeAlias, TypeVar, get_args, get_origin
+
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    ValidationError,
+    ValidationInfo,
+    model_validator,
+)
+from pydantic.fields import FieldInfo
+from pydantic_core import InitErrorDetails, PydanticCustomError
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class _NullAllowed:
+    """Marks a field whose schema allows null."""
+
+
+Nullable: TypeAlias = Annotated[T | None, _NullAllowed()]
+"""A value or null: `None` is null on the wire; a field that was never set is absent."""
+
+_UUID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE | re.ASCII)
+
+
+def _uuid_text(value: object) -> object:
+    if isinstance(value, uuid.UUID):
+        return str(value)
+    if isinstance(value, str) and not _UUID.fullmatch(value):
+        raise PydanticCustomError(
+            "uuid_text", "Input should be a UUID such as 3f2b8c1e-0d4a-4c6b-9e7f-5a1d2c3b4e5f"
+        )
+    return value
+
+
+Uuid: TypeAlias = Annotated[str, BeforeValidator(_uuid_text)]
+"""A UUID (RFC 9562) as the text that was sent: letter case and all survive a round trip."""
+
+
+def new_uuid() -> str:
+    """A random UUID (RFC 9562, version 4) as text."""
+    return str(uuid.uuid4())
+
+
+def now_milliseconds() -> int:
+    """The time now, in milliseconds since 1970-01-01T00:00:00Z."""
+    return time.time_ns() // 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class _Presence:
+    """Which fields are on every message, and for which `None` means absent."""
+
+    always: frozenset[str]
+    omitted: frozenset[str]
+
+
+def _is_always_sent(field: FieldInfo) -> bool:
+    if field.is_required() or field.default_factory is not None:
+        return True
+    return get_origin(field.annotation) is Literal and get_args(field.annotation) == (
+        field.default,
+    )
+
+
+def _is_omitted_when_none(field: FieldInfo) -> bool:
+    null_allowed = any(isinstance(mark, _NullAllowed) for mark in field.metadata)
+    return not field.is_required() and field.default is None and not null_allowed
+
+
+@cache
+def _presence(model: type[BaseModel]) -> _Presence:
+    fields = model.model_fields.items()
+    return _Presence(
+        always=frozenset(name for name, field in fields if _is_always_sent(field)),
+        omitted=frozenset(name for name, field in fields if _is_omitted_when_none(field)),
+    )
+
+
+class WireModel(BaseModel):
+    """A JSON object of a message.
+
+    Built with Python names, sent with wire names. Extra fields are kept and passed on. What is on the wire is what was
+    set, so `model_dump_json(exclude_unset=True)` is the message:
+
+    - a field without a default is on every message;
+    - so is one that is a constant (`type: Literal[T.A] = T.A`) or that a `default_factory` fills when the caller
+      does not: the default only saves typing, a decoded message must have it;
+    - any other field is sent if it was set. For `x: int | None = None`, `None` means absent, and null is refused;
+      for `x: Nullable[int] = None`, setting `None` sends null.
+    """
+
+    model_config = ConfigDict(
+        extra="allow",
+        protected_namespaces=(),
+        serialize_by_alias=True,
+        validate_assignment=True,
+        validate_by_alias=True,
+        validate_by_name=True,
+    )
+
+    @model_validator(mode="after")
+    def _settle_presence(self, info: ValidationInfo) -> Self:
+        presence = _presence(type(self))
+        present = self.__pydantic_fields_set__
+        nulls = [name for name in presence.omitted & present if getattr(self, name) is None]
+        if info.mode == "json":
+            missing = presence.always - present
+            if missing or nulls:
+                raise _refusal(type(self), sorted(missing), sorted(nulls))
+        else:
+            present.difference_update(nulls)
+            present.update(presence.always)
+        return self
+
+
+def _refusal(model: type[BaseModel], missing: list[str], nulls: list[str]) -> ValidationError:
+    def detail(name: str, kind: str | PydanticCustomError) -> InitErrorDetails:
+        return {"type": kind, "loc": (model.model_fields[name].alias or name,), "input": None}
+
+    not_null = PydanticCustomError(
+        "null_not_allowed", "Input should not be null; leave the field out instead"
+    )
+    return ValidationError.from_exception_data(
+        model.__name__,
+        [detail(name, "missing") for name in missing] + [detail(name, not_null) for name in nulls],
+    )
