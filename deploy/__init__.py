@@ -1,0 +1,1 @@
+"""Start commands for real XMPP servers; README.md is the page to read."""

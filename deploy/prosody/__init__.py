@@ -1,0 +1,1 @@
+"""Prosody with our own modules, started by `run`."""
