@@ -82,8 +82,13 @@ class _Structure:
         return False
 
     def _wrong(self, place: Place, expected: str) -> None:
-        found = shown(plain(place.node))
-        self._report.error("wrong-type", f"{expected}, not {found}", place.location)
+        value = plain(place.node)
+        quotes = (
+            f"put it in quotes: '{value}'"
+            if "text" in expected and isinstance(value, (int, float))
+            else ""
+        )
+        self._report.error("wrong-type", f"{expected}, not {shown(value)}", place.location, quotes)
 
 
 def _channels(document: Document) -> Iterator[tuple[str, Place]]:
