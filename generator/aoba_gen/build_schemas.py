@@ -31,7 +31,6 @@ _KEYWORDS: Final = _ANNOTATIONS.union(
     _CONSTRAINTS,
     "type enum const format items properties required allOf additionalProperties".split(),
 )
-_TYPES: Final = ("null", "boolean", "integer", "number", "string", "array", "object")
 _FILL: Final = "x-aoba-default"
 _FILL_TYPES: Final = {Fill.NOW_MILLISECONDS: "integer", Fill.UUID: "string"}
 
@@ -267,16 +266,7 @@ class Schemas:
     def _types(self, place: Place) -> list[str]:
         kind = place.get("type")
         value = kind.value() if kind else []
-        types = value if isinstance(value, list) else [value]
-        unknown = [item for item in types if item not in _TYPES]
-        if unknown and kind:
-            self._report.error(
-                "unknown-type",
-                f"{shown(unknown[0])} is no type of JSON Schema, expected {', '.join(_TYPES)}",
-                kind.location,
-                suggestion(str(unknown[0]), _TYPES),
-            )
-        return [item for item in types if isinstance(item, str) and item in _TYPES]
+        return [str(item) for item in (value if isinstance(value, list) else [value])]
 
     def _constraints(self, place: Place) -> Iterator[tuple[str, int | float | str | bool]]:
         for keyword in _CONSTRAINTS:

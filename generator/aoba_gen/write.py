@@ -1,9 +1,9 @@
 """{path: text} against the disk: a Plan, its writing, the manifest; never outside the package.
 
-The manifest names what is ours, with the digest of what we wrote. A run stages everything in one
-temporary folder inside the package folder, then moves into place a journal (the manifest plus the
-`pending` digests), each file, and the new manifest. What fails is undone. What a killed run left
-half-way is known by its journal: the next run does not take it for hand-edited, and clears it up.
+The manifest names what is ours, with the digest of what we wrote. A run stages all in a temporary
+folder inside the package folder, then moves into place a journal (the manifest plus the `pending`
+digests), each file, and the new manifest. What fails is undone. What a killed run left half-way is
+known by its journal: the next run clears it up, and takes none of it for hand-edited.
 """
 
 from __future__ import annotations
@@ -211,8 +211,7 @@ class _Run:
 
             self.lock = os.open(self.folder, os.O_RDONLY)
             fcntl.flock(self.lock, fcntl.LOCK_EX)
-            for staging in _stagings(self.folder):
-                _clear(staging)
+            _clear(*_stagings(self.folder))
         os.mkdir(self.staging, 0o700)
 
     def write(self, planned: Plan, force: bool) -> Outcome:
@@ -318,12 +317,8 @@ def _dump(tree: Mapping[str, object]) -> str:
 
 def _inside(path: str) -> bool:
     """Whether a path is relative, plain, printable and not reserved, on any system."""
-    return (
-        path.isprintable()
-        and not any(part in ("", ".", "..") for part in path.split("/"))
-        and not any(sign in path for sign in "\\:")
-        and not path.casefold().startswith(_RESERVED)
-    )
+    odd = {"", ".", ".."} & {*path.split("/")} or {"\\", ":"} & {*path}
+    return path.isprintable() and not odd and not path.casefold().startswith(_RESERVED)
 
 
 def _read(folder: Path, path: str) -> bytes | None:
@@ -369,12 +364,13 @@ def _stagings(folder: Path) -> list[Path]:
     return []
 
 
-def _clear(staging: Path) -> None:
-    """Remove a staging folder and what a run puts there, nothing else."""
-    with suppress(OSError):
-        for place in (*staging.glob("*.new"), *staging.glob("*.old")):
-            os.unlink(place)
-        os.rmdir(staging)
+def _clear(*stagings: Path) -> None:
+    """Remove staging folders and what runs put there, nothing else."""
+    for staging in stagings:
+        with suppress(OSError):
+            for place in (*staging.glob("*.new"), *staging.glob("*.old")):
+                os.unlink(place)
+            os.rmdir(staging)
 
 
 def _digest(data: bytes) -> str:
