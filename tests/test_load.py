@@ -219,51 +219,147 @@ SAVE = "save the file as UTF-8"
 SPACE = "write ': ' with a space"
 # A text, what is said of it without the file's name, and the hint.
 WRONG: list[tuple[str | bytes, str, str]] = [
-    ('a:\n\tb: 1\n', '2:1: a tab indents this line [yaml-syntax]', NO_TABS),
-    ('a:\n  b: 1\n\tc: 2\n', '3:1: a tab indents this line [yaml-syntax]', NO_TABS),
+    ("a:\n\tb: 1\n", "2:1: a tab indents this line [yaml-syntax]", NO_TABS),
+    ("a:\n  b: 1\n\tc: 2\n", "3:1: a tab indents this line [yaml-syntax]", NO_TABS),
     ('a: "x\nb: 1\n', '1:4: this text has no closing " [yaml-syntax]', 'close it with "'),
-    ("a: 'it's'\nb: 1\n", '1:8: unexpected "s\'" after the closing quote [yaml-syntax]', 'inside "…" write \\" for a quote, inside \'…\' write \'\''),
-    ('a: 1\nb:2\nc: 3\n', "2:2: no space after the colon in 'b:2' [yaml-syntax]", SPACE),
-    ('b:2\nc: 3\n', "1:2: no space after the colon in 'b:2' [yaml-syntax]", SPACE),
-    ('-a\n-b\nc: 1\n', "2:1: no space after the dash in '-b' [yaml-syntax]", "write '- ' with a space"),
-    ('d: Note: x\n', "1:8: the unquoted value of 'd' holds a colon and a space [yaml-syntax]", 'put quotes around the value'),
-    ('a:\n  b: c\n    d: e\n', '3:5: a key cannot stand here: the line above has a value already [yaml-syntax]', 'indent both lines alike, or put quotes around a text of several lines'),
-    ('a:\n  b: 1\n c: 2\n', "3:2: the indentation of 'c: 2' fits no line above [yaml-syntax]", 'the keys of one mapping begin in the same column'),
-    ('a:\n  - x\n  b: 1\n', "3:3: expected '- ' as in the list begun on line 2, found 'b: 1' [yaml-syntax]", "indent the lines of an item further than its '-'"),
-    ('a: 1\n- b\n', "2:1: a list item cannot stand among keys, found '- b' [yaml-syntax]", 'indent it below the key it belongs to'),
-    ('a: - x\n', '1:4: a list cannot begin on the line of its key [yaml-syntax]', 'begin the list on the next line, or write it as [a, b]'),
-    ('a: 1\nfoo\nb: 2\n', "2:1: expected 'key: value', found 'foo' [yaml-syntax]", "put quotes around a text of several lines, or begin it with '|'"),
-    ('a: [1, 2\nb: 3\n', "2:2: expected ',' or ']', found ': 3' [yaml-syntax]", "the '[' at line 1, column 4 is still open"),
-    ('a: {b: {c}\n', "1:4: this '{' is never closed [yaml-syntax]", "close it with '}'"),
-    ('a: [[', '2:1: expected a value, found the end of the file [yaml-syntax]', ''),
-    ('a: @b\n', "1:4: an unquoted value cannot begin with '@' [yaml-syntax]", QUOTE_IT),
-    ('a: **b**\n', "1:4: '*' begins an alias, expected its name [yaml-syntax]", QUOTE_IT),
-    ('a: &\n', "1:4: '&' begins an anchor, expected its name [yaml-syntax]", QUOTE_IT),
-    ('a: !x!y z\n', "1:4: '!' begins a tag, and this one is not known [yaml-syntax]", QUOTE_IT),
-    ('a: "\\q"\n', '1:5: the escape \\q stands for no character [yaml-syntax]', MEND_ESCAPE),
-    ('a: "\\ud800"\n', '1:5: the escape \\ud800 stands for no character [yaml-syntax]', MEND_ESCAPE),
-    ('a: |x\n  b\n', "1:5: 'x' cannot stand after '|' or '>' [yaml-syntax]", 'begin the text on the next line, indented'),
-    ('%YAML 2.0\n---\na: 1\n', '1:1: this version of YAML is not known, expected 1.2 [yaml-syntax]', 'remove the %YAML line'),
-    ('a: 1\n... b\n', "2:5: expected '---' or the end of the file [yaml-syntax]", "remove what follows the '...', or put '---' before it"),
-    ('a:\n  <<: 1\n', "2:7: '<<' merges mappings, expected a mapping or a list of mappings [yaml-merge]", "put quotes around '<<' if it is a key like others"),
-    ('a: &x [*x]\n', "1:8: the alias '*x' stands inside the node it repeats [yaml-recursive-alias]", 'refer to a schema that holds itself with $ref'),
-    ('a: &base 1\nb: *bas\n', "2:4: the alias '*bas' repeats nothing, expected an anchor '&bas' above [yaml-undefined-alias]", "did you mean 'base'?"),
-    ('a: 1\n---\nb: 2\n', '2:1: a second document begins here, expected one document in a file [yaml-documents]', "put each document in a file of its own; remove the '---'"),
-    ('', '1:1: the document is empty [empty-document]', BEGIN),
-    (' \n\n', '1:1: the document is empty [empty-document]', BEGIN),
-    ('# only this\n', '1:1: the document is empty [empty-document]', BEGIN),
-    ('---\n', '1:1: the document is empty [empty-document]', BEGIN),
-    ('\ufeff', '1:1: the document is empty [empty-document]', BEGIN),
-    (b'a: 1\nb: caf\xe9\n', '2:7: the byte 0xE9 is not UTF-8 [not-utf8]', SAVE),
-    (b'\xc3\xa9: ok\r\nb: \xed\xa0\x80', '2:4: the byte 0xED is not UTF-8 [not-utf8]', SAVE),
-    (b'\xff\xfea\x00:\x00 ', '1:3: the byte 0x20 is not UTF-16 [not-utf8]', SAVE),
-    ('a: .inf\n', "1:4: '.inf' is not a number that JSON can hold [not-json]", 'put it in quotes if it is meant as text'),
-    ('a: !x [1]\n', "1:4: the tag '!x' is not known for a list, expected !!seq or none [yaml-tag]", "remove the tag, or put quotes around the value if '!' is part of its text"),
-    ('a: !!int x\n', "1:4: 'x' is not what its tag !!int says [yaml-tag]", 'remove the tag or mend the value'),
-    ("a: 1\n'a': 2\n", "2:1: the key 'a' is given twice, first at f:1:1 [duplicate-key]", 'remove or rename one of the two'),
-    ('a: {{ x }}\n', '1:5: a mapping cannot be a key, expected text [yaml-key]', "put quotes around a value that begins with '{' or '['"),
-    ('a: \x7f\n', '1:4: the character U+007F cannot stand in a document [forbidden-character]', 'remove it, or write it as an escape in double quotes'),
-    ('a:\r\t\xa0\rb: \n', '2:1: a tab indents this line [yaml-syntax]', NO_TABS),
+    (
+        "a: 'it's'\nb: 1\n",
+        '1:8: unexpected "s\'" after the closing quote [yaml-syntax]',
+        "inside \"…\" write \\\" for a quote, inside '…' write ''",
+    ),
+    ("a: 1\nb:2\nc: 3\n", "2:2: no space after the colon in 'b:2' [yaml-syntax]", SPACE),
+    ("b:2\nc: 3\n", "1:2: no space after the colon in 'b:2' [yaml-syntax]", SPACE),
+    (
+        "-a\n-b\nc: 1\n",
+        "2:1: no space after the dash in '-b' [yaml-syntax]",
+        "write '- ' with a space",
+    ),
+    (
+        "d: Note: x\n",
+        "1:8: the unquoted value of 'd' holds a colon and a space [yaml-syntax]",
+        "put quotes around the value",
+    ),
+    (
+        "a:\n  b: c\n    d: e\n",
+        "3:5: a key cannot stand here: the line above has a value already [yaml-syntax]",
+        "indent both lines alike, or put quotes around a text of several lines",
+    ),
+    (
+        "a:\n  b: 1\n c: 2\n",
+        "3:2: the indentation of 'c: 2' fits no line above [yaml-syntax]",
+        "the keys of one mapping begin in the same column",
+    ),
+    (
+        "a:\n  - x\n  b: 1\n",
+        "3:3: expected '- ' as in the list begun on line 2, found 'b: 1' [yaml-syntax]",
+        "indent the lines of an item further than its '-'",
+    ),
+    (
+        "a: 1\n- b\n",
+        "2:1: a list item cannot stand among keys, found '- b' [yaml-syntax]",
+        "indent it below the key it belongs to",
+    ),
+    (
+        "a: - x\n",
+        "1:4: a list cannot begin on the line of its key [yaml-syntax]",
+        "begin the list on the next line, or write it as [a, b]",
+    ),
+    (
+        "a: 1\nfoo\nb: 2\n",
+        "2:1: expected 'key: value', found 'foo' [yaml-syntax]",
+        "put quotes around a text of several lines, or begin it with '|'",
+    ),
+    (
+        "a: [1, 2\nb: 3\n",
+        "2:2: expected ',' or ']', found ': 3' [yaml-syntax]",
+        "the '[' at line 1, column 4 is still open",
+    ),
+    ("a: {b: {c}\n", "1:4: this '{' is never closed [yaml-syntax]", "close it with '}'"),
+    ("a: [[", "2:1: expected a value, found the end of the file [yaml-syntax]", ""),
+    ("a: @b\n", "1:4: an unquoted value cannot begin with '@' [yaml-syntax]", QUOTE_IT),
+    ("a: **b**\n", "1:4: '*' begins an alias, expected its name [yaml-syntax]", QUOTE_IT),
+    ("a: &\n", "1:4: '&' begins an anchor, expected its name [yaml-syntax]", QUOTE_IT),
+    ("a: !x!y z\n", "1:4: '!' begins a tag, and this one is not known [yaml-syntax]", QUOTE_IT),
+    ('a: "\\q"\n', "1:5: the escape \\q stands for no character [yaml-syntax]", MEND_ESCAPE),
+    (
+        'a: "\\ud800"\n',
+        "1:5: the escape \\ud800 stands for no character [yaml-syntax]",
+        MEND_ESCAPE,
+    ),
+    (
+        "a: |x\n  b\n",
+        "1:5: 'x' cannot stand after '|' or '>' [yaml-syntax]",
+        "begin the text on the next line, indented",
+    ),
+    (
+        "%YAML 2.0\n---\na: 1\n",
+        "1:1: this version of YAML is not known, expected 1.2 [yaml-syntax]",
+        "remove the %YAML line",
+    ),
+    (
+        "a: 1\n... b\n",
+        "2:5: expected '---' or the end of the file [yaml-syntax]",
+        "remove what follows the '...', or put '---' before it",
+    ),
+    (
+        "a:\n  <<: 1\n",
+        "2:7: '<<' merges mappings, expected a mapping or a list of mappings [yaml-merge]",
+        "put quotes around '<<' if it is a key like others",
+    ),
+    (
+        "a: &x [*x]\n",
+        "1:8: the alias '*x' stands inside the node it repeats [yaml-recursive-alias]",
+        "refer to a schema that holds itself with $ref",
+    ),
+    (
+        "a: &base 1\nb: *bas\n",
+        "2:4: the alias '*bas' repeats nothing, expected an anchor '&bas' above [yaml-undefined-alias]",
+        "did you mean 'base'?",
+    ),
+    (
+        "a: 1\n---\nb: 2\n",
+        "2:1: a second document begins here, expected one document in a file [yaml-documents]",
+        "put each document in a file of its own; remove the '---'",
+    ),
+    ("", "1:1: the document is empty [empty-document]", BEGIN),
+    (" \n\n", "1:1: the document is empty [empty-document]", BEGIN),
+    ("# only this\n", "1:1: the document is empty [empty-document]", BEGIN),
+    ("---\n", "1:1: the document is empty [empty-document]", BEGIN),
+    ("\ufeff", "1:1: the document is empty [empty-document]", BEGIN),
+    (b"a: 1\nb: caf\xe9\n", "2:7: the byte 0xE9 is not UTF-8 [not-utf8]", SAVE),
+    (b"\xc3\xa9: ok\r\nb: \xed\xa0\x80", "2:4: the byte 0xED is not UTF-8 [not-utf8]", SAVE),
+    (b"\xff\xfea\x00:\x00 ", "1:3: the byte 0x20 is not UTF-16 [not-utf8]", SAVE),
+    (
+        "a: .inf\n",
+        "1:4: '.inf' is not a number that JSON can hold [not-json]",
+        "put it in quotes if it is meant as text",
+    ),
+    (
+        "a: !x [1]\n",
+        "1:4: the tag '!x' is not known for a list, expected !!seq or none [yaml-tag]",
+        "remove the tag, or put quotes around the value if '!' is part of its text",
+    ),
+    (
+        "a: !!int x\n",
+        "1:4: 'x' is not what its tag !!int says [yaml-tag]",
+        "remove the tag or mend the value",
+    ),
+    (
+        "a: 1\n'a': 2\n",
+        "2:1: the key 'a' is given twice, first at f:1:1 [duplicate-key]",
+        "remove or rename one of the two",
+    ),
+    (
+        "a: {{ x }}\n",
+        "1:5: a mapping cannot be a key, expected text [yaml-key]",
+        "put quotes around a value that begins with '{' or '['",
+    ),
+    (
+        "a: \x7f\n",
+        "1:4: the character U+007F cannot stand in a document [forbidden-character]",
+        "remove it, or write it as an escape in double quotes",
+    ),
+    ("a:\r\t\xa0\rb: \n", "2:1: a tab indents this line [yaml-syntax]", NO_TABS),
 ]
 
 
@@ -274,12 +370,53 @@ def test_wrong_yaml(text: str | bytes, message: str, hint: str) -> None:
 
 # A text with several things wrong, and what is said of each.
 MANY: list[tuple[str | bytes, list[str]]] = [
-    ('a: !!binary aGk=\nb: !x [1]\nc: !!int x\nd: !!map [1]\n', ["1:4: the tag '!!binary' is not known for a scalar, expected !!str, !!int, !!float, !!bool, !!null or none [yaml-tag]", "2:4: the tag '!x' is not known for a list, expected !!seq or none [yaml-tag]", "3:4: 'x' is not what its tag !!int says [yaml-tag]", "4:4: the tag '!!map' is not known for a list, expected !!seq or none [yaml-tag]"]),
-    ('a: .inf\nb: -.Inf\nc: .NaN\nd: 1e999\n', ["1:4: '.inf' is not a number that JSON can hold [not-json]", "2:4: '-.Inf' is not a number that JSON can hold [not-json]", "3:4: '.NaN' is not a number that JSON can hold [not-json]", "4:4: '1e999' is not a number that JSON can hold [not-json]"]),
-    ("a: 1\nb:\n  c: 1\n  'c': 2\na: 3\n", ["4:3: the key 'c' is given twice, first at f:3:3 [duplicate-key]", "5:1: the key 'a' is given twice, first at f:1:1 [duplicate-key]"]),
-    ('a: {{ x }}\n? [b]\n: 1\n', ['1:5: a mapping cannot be a key, expected text [yaml-key]', '2:3: a list cannot be a key, expected text [yaml-key]']),
-    ('a: 1\na: 2\nb: @\n', ["2:1: the key 'a' is given twice, first at f:1:1 [duplicate-key]", "3:4: an unquoted value cannot begin with '@' [yaml-syntax]"]),
-    ('a: \x00\nb: \x7f\x1b\n', ['1:4: the character U+0000 cannot stand in a document [forbidden-character]', '2:4: the character U+007F cannot stand in a document [forbidden-character]', '2:5: the character U+001B cannot stand in a document [forbidden-character]']),
+    (
+        "a: !!binary aGk=\nb: !x [1]\nc: !!int x\nd: !!map [1]\n",
+        [
+            "1:4: the tag '!!binary' is not known for a scalar, expected !!str, !!int, !!float, !!bool, !!null or none [yaml-tag]",
+            "2:4: the tag '!x' is not known for a list, expected !!seq or none [yaml-tag]",
+            "3:4: 'x' is not what its tag !!int says [yaml-tag]",
+            "4:4: the tag '!!map' is not known for a list, expected !!seq or none [yaml-tag]",
+        ],
+    ),
+    (
+        "a: .inf\nb: -.Inf\nc: .NaN\nd: 1e999\n",
+        [
+            "1:4: '.inf' is not a number that JSON can hold [not-json]",
+            "2:4: '-.Inf' is not a number that JSON can hold [not-json]",
+            "3:4: '.NaN' is not a number that JSON can hold [not-json]",
+            "4:4: '1e999' is not a number that JSON can hold [not-json]",
+        ],
+    ),
+    (
+        "a: 1\nb:\n  c: 1\n  'c': 2\na: 3\n",
+        [
+            "4:3: the key 'c' is given twice, first at f:3:3 [duplicate-key]",
+            "5:1: the key 'a' is given twice, first at f:1:1 [duplicate-key]",
+        ],
+    ),
+    (
+        "a: {{ x }}\n? [b]\n: 1\n",
+        [
+            "1:5: a mapping cannot be a key, expected text [yaml-key]",
+            "2:3: a list cannot be a key, expected text [yaml-key]",
+        ],
+    ),
+    (
+        "a: 1\na: 2\nb: @\n",
+        [
+            "2:1: the key 'a' is given twice, first at f:1:1 [duplicate-key]",
+            "3:4: an unquoted value cannot begin with '@' [yaml-syntax]",
+        ],
+    ),
+    (
+        "a: \x00\nb: \x7f\x1b\n",
+        [
+            "1:4: the character U+0000 cannot stand in a document [forbidden-character]",
+            "2:4: the character U+007F cannot stand in a document [forbidden-character]",
+            "2:5: the character U+001B cannot stand in a document [forbidden-character]",
+        ],
+    ),
 ]
 
 

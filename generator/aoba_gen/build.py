@@ -41,7 +41,7 @@ class _Builder:
         self._hooks: dict[str, str] = {}
         self._message_names = names.Scope("messages", report, frozenset({"MESSAGES"}))
         self._operation_names = names.Scope(
-            "operations", report, frozenset({"OPERATIONS", "SERVERS"})
+            "the client", report, frozenset({"operations", "servers"})
         )
         self._attributes = names.Scope("the client", report, _CLIENT_ATTRIBUTES)
 
@@ -178,11 +178,12 @@ class _Builder:
             else tuple(route.message for route in channel.routes)
         )
         sends = place.text("action") == "send"
+        self._operation_names.claim(names.snake(name), name, place.location)
         if not sends and len(messages) != 1:
             self._unsupported(f"operation {shown(name)} receives {len(messages)} messages", place)
         return Operation(
             name=name,
-            constant=self._operation_names.claim(names.constant(name), name, place.location),
+            constant=names.constant(name),
             method=(
                 self._attributes.claim(names.snake(name), name, place.location)
                 if sends

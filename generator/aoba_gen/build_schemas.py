@@ -31,7 +31,6 @@ _KEYWORDS: Final = _ANNOTATIONS.union(
     _CONSTRAINTS,
     "type enum const format items properties required allOf additionalProperties".split(),
 )
-_TYPES: Final = ("null", "boolean", "integer", "number", "string", "array", "object")
 _FILL: Final = "x-aoba-default"
 _FILL_TYPES: Final = {Fill.NOW_MILLISECONDS: "integer", Fill.UUID: "string"}
 
@@ -143,6 +142,10 @@ class Schemas:
             for key in _keys(part.get("properties"))
         )
         doc = next((text for part in parts if (text := _class_doc(part))), "")
+        known = {field.name for field in properties}
+        properties += tuple(
+            self._only_required(name, bases, scope, place) for name in sorted(required - known)
+        )
         # Classes met inside were defined on the way: the code of what is used stands before its user.
         self._definitions[python] = Record(python, place.pointer, properties, bases, doc)
 
@@ -157,7 +160,11 @@ class Schemas:
                 parts.append(part)
                 continue
             base = self.schema(part, part.key)
-            if isinstance(self._definitions.get(base.ref or ""), Record) and base.ref:
+            if base.ref and base.ref not in self._definitions:
+                self._unsupported(
+                    f"a recursion through allOf with {shown(part.pointer)}", place, "allOf"
+                )
+            elif isinstance(self._definitions.get(base.ref or ""), Record) and base.ref:
                 bases.append(base.ref)
             else:
                 self._unsupported(
@@ -194,6 +201,16 @@ class Schemas:
             default=default.value() if default else None,
             fill=fill if is_required else None,
         )
+
+    def _only_required(
+        self, name: str, bases: tuple[str, ...], scope: names.Scope, place: Place
+    ) -> Property:
+        """A property that the schema requires without describing it: its base's, or one of any type."""
+        python = scope.claim(names.field(name), name, place.key_location("required"))
+        inherited = self._inherited(name, bases)
+        if inherited is None:
+            return Property(name, python, Schema(), required=True)
+        return replace(inherited, required=True, has_default=False, default=None)
 
     def _enum_constant(self, schema: Schema, enum: str, place: Place) -> Schema:
         definition = self._definitions.get(enum or "")
@@ -267,16 +284,7 @@ class Schemas:
     def _types(self, place: Place) -> list[str]:
         kind = place.get("type")
         value = kind.value() if kind else []
-        types = value if isinstance(value, list) else [value]
-        unknown = [item for item in types if item not in _TYPES]
-        if unknown and kind:
-            self._report.error(
-                "unknown-type",
-                f"{shown(unknown[0])} is no type of JSON Schema, expected {', '.join(_TYPES)}",
-                kind.location,
-                suggestion(str(unknown[0]), _TYPES),
-            )
-        return [item for item in types if isinstance(item, str) and item in _TYPES]
+        return [str(item) for item in (value if isinstance(value, list) else [value])]
 
     def _constraints(self, place: Place) -> Iterator[tuple[str, int | float | str | bool]]:
         for keyword in _CONSTRAINTS:

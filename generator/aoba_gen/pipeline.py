@@ -3,11 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
-from functools import cache
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Final
 
 from .build import build
 from .diagnostics import Report
@@ -17,8 +13,6 @@ from .render import TEMPLATES, render
 from .resolve import resolve
 from .validate import validate
 from .write import Plan, plan, sealed
-
-_ENGINES: Final = ("black", "datamodel-code-generator", "jinja2", "pydantic")
 
 
 def compile_model(source: Source, package: str | None, report: Report) -> Model:
@@ -45,25 +39,14 @@ def generate(spec: Path, out: Path, package: str | None, report: Report) -> Plan
 
 
 def _seal(source: Source, package: str) -> str:
-    """A digest of all that determines the output: document, options, and the generator itself."""
+    """A digest of all that determines the output: document, options, and the generator, which pins its engines."""
     parts = [source.digest, package, *_generator()]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 
-@cache
-def _generator() -> tuple[str, ...]:
-    def parts() -> Iterator[str]:
-        files = [*Path(__file__).parent.glob("*.py"), *TEMPLATES.glob("*.j2")]
-        for path in sorted(files, key=lambda path: path.name):
-            yield hashlib.sha256(path.read_bytes()).hexdigest()
-        for engine in _ENGINES:
-            yield f"{engine} {_version(engine)}"
-
-    return tuple(parts())
-
-
-def _version(distribution: str) -> str:
-    try:
-        return version(distribution)
-    except PackageNotFoundError:
-        return ""
+def _generator() -> list[str]:
+    files = [*Path(__file__).parent.glob("*.py"), *TEMPLATES.glob("*.j2")]
+    return [
+        hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted(files, key=lambda path: path.name)
+    ]

@@ -20,18 +20,19 @@ def literal(value: object) -> str:
 
 
 def docstring(text: str, indent: int = 0) -> str:
-    """A text as a docstring whose lines are indented by `indent` spaces, the first one by its place in the code."""
-    lines = _filled(text, WIDTH - indent - 3)
-    body = f"\n{' ' * indent}".join(lines).strip()
-    body = "\n".join(line.rstrip() for line in body.split("\n"))
-    body = "\n".join(
-        escaped(line) for line in body.replace("\\", "\\\\").replace('"""', '\\"\\"\\"').split("\n")
-    )
-    if "\n" in body:
-        return f'"""{body}\n{" " * indent}"""'
-    if body.endswith('"') or len(body) + 6 > WIDTH - indent:
-        body = body[:-1] + '\\"' if body.endswith('"') else body
-    return f'"""{body}"""'
+    """A text as a docstring whose lines, but for the first, are indented by `indent` spaces."""
+    lines = [line.rstrip() for line in _filled(text, WIDTH - indent - len('"""'))]
+    if len(lines) == 1:
+        (line,) = lines
+        body = f'{_quoted(line[:-1])}\\"' if line.endswith('"') else _quoted(line)
+        return f'"""{body}"""'
+    margin = " " * indent
+    body = "\n".join(f"{margin}{_quoted(line)}" if line else "" for line in lines)
+    return f'"""{body.removeprefix(margin)}\n{margin}"""'
+
+
+def _quoted(line: str) -> str:
+    return escaped(line.replace("\\", "\\\\").replace('"""', '\\"\\"\\"'))
 
 
 def _filled(text: str, width: int) -> list[str]:
@@ -48,7 +49,7 @@ def _filled(text: str, width: int) -> list[str]:
         )
         paragraph.clear()
 
-    for line in text.strip().splitlines():
+    for line in text.strip().replace("\r\n", "\n").split("\n"):
         fence = _FENCE.match(line) is not None
         if fenced or fence or _LITERAL_LINE.match(line):
             flush()

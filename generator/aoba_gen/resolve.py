@@ -60,11 +60,13 @@ class Place:
 
     def fields(self) -> Iterator[tuple[str, Place]]:
         """The fields of this object in document order, references followed; nothing where it is no object."""
+        return ((name, self.document.follow(child)) for name, child in self.raw_fields())
+
+    def raw_fields(self) -> Iterator[tuple[str, Place]]:
+        """The fields of this object as they stand, be they references."""
         if isinstance(self.node, Object):
             for name, child in self.node.fields.items():
-                yield name, self.document.follow(
-                    Place(child, _step(self.pointer, name), self.document)
-                )
+                yield name, Place(child, _step(self.pointer, name), self.document)
 
     def items(self) -> Iterator[Place]:
         """The items of this array, references followed; nothing where it is no array."""
@@ -97,7 +99,7 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """An AsyncAPI 3 document whose references all lead somewhere."""
+    """An AsyncAPI 3 document, whatever version its source is written in."""
 
     source: Source
 
@@ -107,8 +109,14 @@ class Document:
         return Place(self.source.root, "#", self)
 
     def follow(self, place: Place) -> Place:
-        """Where `place` leads: the target of its reference, of that one's, and so on; itself where it is none."""
-        return _arrive(place, frozenset())
+        """Where `place` leads: the target of its reference, of that one's, and so on; itself where it is none.
+
+        A reference that leads nowhere, which `resolve` has reported, stays as it is.
+        """
+        try:
+            return _arrive(place, frozenset())
+        except (_Lost, _Cycle):
+            return place
 
 
 class _Lost(Exception):
@@ -156,13 +164,12 @@ def reference(node: Node) -> str | None:
 
 
 def resolve(source: Source, report: Report) -> Document:
-    """The document in `source`; raises `Refused` when its version or a reference stands in the way."""
+    """The document in `source`, its broken references reported; raises `Refused` when it is no such document."""
     _check_version(source, report)
     report.raise_errors()
     document = Document(source)
     for place in _references(document.root, names=False):
-        _check_reference(place, document, report)
-    report.raise_errors()
+        _check_reference(place, report)
     return document
 
 
@@ -223,13 +230,12 @@ def _references(place: Place, *, names: bool) -> Iterator[Place]:
     if "$ref" in node.fields and not names:
         yield place
         return
-    for name, child in node.fields.items():
+    for name, inner in place.raw_fields():
         if names or not (name in _DATA or name.startswith("x-")):
-            inner = Place(child, _step(place.pointer, name), place.document)
             yield from _references(inner, names=not names and name in _MAPS)
 
 
-def _check_reference(place: Place, document: Document, report: Report) -> None:
+def _check_reference(place: Place, report: Report) -> None:
     assert isinstance(place.node, Object)
     location = place.node.fields["$ref"].location
     pointer = reference(place.node)
@@ -250,7 +256,7 @@ def _check_reference(place: Place, document: Document, report: Report) -> None:
         )
         return
     try:
-        document.follow(place)
+        _arrive(place, frozenset())
     except _Cycle:
         report.error(
             "ref-cycle",

@@ -53,12 +53,14 @@ def _independent(definitions: Sequence[Definition]) -> list[Definition]:
         for base in made.bases:
             children.setdefault(base, []).append(made)
     for base, heirs in children.items():
-        types = {field.name: field.schema for field in records[base].properties}
+        declared = {
+            field.name: (field.schema, field.required) for field in records[base].properties
+        }
         narrowed = {
             field.name
             for heir in heirs
             for field in heir.properties
-            if types.get(field.name, field.schema) != field.schema
+            if field.name in declared and declared[field.name] != (field.schema, field.required)
         }
         shared = [field for field in records[base].properties if field.name in narrowed]
         moved = shared if base not in used else list(records[base].properties)

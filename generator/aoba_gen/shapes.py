@@ -1,6 +1,8 @@
 """The objects of AsyncAPI 3.0.0 and their fields, as tables; the specification's "Schema" section in short.
 
-A field is written "Name" (an object below), "[Name]" (a list), "{Name}" (a map by name), with "!" when required.
+A field is written "Name" (an object below), "[Name]" (a list), "{Name}" (a map by name), with "!" when required;
+"Reference" is a place that only a Reference Object may fill.
+"Reference" is a place that only a Reference Object may fill.
 """
 
 from __future__ import annotations
@@ -134,7 +136,7 @@ OBJECTS: Final[Mapping[str, Table]] = {
             "address": "text or null",
             "messages": "{Message}",
             **_TITLES,
-            "servers": "[Server]",
+            "servers": "[Reference]",
             "parameters": "{Parameter}",
             **_ABOUT,
             "bindings": "Bindings",
@@ -152,16 +154,16 @@ OBJECTS: Final[Mapping[str, Table]] = {
     "Operation": _table(
         {
             "action": "text!",
-            "channel": "Channel!",
+            "channel": "Reference!",
             **_OPERATION_TRAIT,
             "traits": "[OperationTrait]",
-            "messages": "[Message]",
+            "messages": "[Reference]",
             "reply": "OperationReply",
         }
     ),
     "OperationTrait": _table(_OPERATION_TRAIT),
     "OperationReply": _table(
-        {"address": "OperationReplyAddress", "channel": "Channel", "messages": "[Message]"}
+        {"address": "OperationReplyAddress", "channel": "Reference", "messages": "[Reference]"}
     ),
     "OperationReplyAddress": _table({"description": "text", "location": "text!"}),
     "Message": _table({**_MESSAGE_TRAIT, "payload": "Schema", "traits": "[MessageTrait]"}),

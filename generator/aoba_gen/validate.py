@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Final
 
 from .diagnostics import Report, shown, suggestion
 from .load import Array, Object, Scalar, plain
-from .resolve import Document, Place
+from .resolve import Document, Place, reference
 from .shapes import OBJECTS, Shape, shape_of
+
+_REFERENCE: Final = shape_of("Reference")
+
+
+_TYPES: Final = ("null", "boolean", "integer", "number", "string", "array", "object")
 
 
 def validate(document: Document, report: Report) -> None:
     """Report everything that is wrong with `document`; raises `Refused` when something is."""
     _Structure(report).check(document.root, shape_of("Document"), "the document")
-    report.raise_errors()
     for rule in RULES:
         rule(document, report)
     report.raise_errors()
@@ -25,21 +29,27 @@ class _Structure:
 
     def __init__(self, report: Report) -> None:
         self._report = report
-        self._seen: set[tuple[str, str]] = set()
+        self._seen: set[tuple[str, Shape]] = set()
 
-    def check(self, place: Place, shape: Shape, what: str) -> None:
-        if (place.pointer, shape.name) in self._seen:
-            return
-        self._seen.add((place.pointer, shape.name))
+    def check(self, raw: Place, shape: Shape, what: str) -> None:
+        """Check what stands at `raw` and all below; `what` names it in messages."""
+        place = raw.document.follow(raw)
+        if shape == _REFERENCE:
+            self._check_reference(raw, what)
+        elif (place.pointer, shape) not in self._seen and reference(place.node) is None:
+            self._seen.add((place.pointer, shape))
+            self._check_place(place, shape, what)
+
+    def _check_place(self, place: Place, shape: Shape, what: str) -> None:
         if shape.kind == "map":
             if self._is(
                 place, Object, f"{what} should be an object that maps names to {shape.name}s"
             ):
-                for name, child in place.fields():
+                for name, child in place.raw_fields():
                     self.check(child, shape.inner, f"{shape.name} {shown(name)}")
         elif shape.kind == "list":
             if self._is(place, Array, f"{what} should be a list"):
-                for child in place.items():
+                for child in place.raw_items():
                     self.check(child, shape.inner, f"an item of {what}")
         elif (
             shape.name == "Schema"
@@ -55,7 +65,7 @@ class _Structure:
 
     def _check_fields(self, place: Place, name: str, what: str) -> None:
         table = OBJECTS[name]
-        for key, child in place.fields():
+        for key, child in place.raw_fields():
             if (shape := table.fields.get(key)) is not None:
                 self.check(child, shape, f"{key!r} of {what}")
             elif not (table.open or key.startswith("x-")):
@@ -74,6 +84,30 @@ class _Structure:
                     place.location,
                     f"add '{key}:'",
                 )
+        if name == "Schema":
+            self._check_type(place, what)
+
+    def _check_type(self, place: Place, what: str) -> None:
+        kind = place.get("type")
+        value = kind.value() if kind else []
+        for item in value if isinstance(value, list) else [value]:
+            if kind and item not in _TYPES:
+                self._report.error(
+                    "unknown-type",
+                    f"'type' of {what} is {shown(item)}, expected one of {', '.join(_TYPES)}",
+                    kind.location,
+                    suggestion(str(item), _TYPES),
+                )
+
+    def _check_reference(self, raw: Place, what: str) -> None:
+        if reference(raw.node) is None:
+            found = shown(plain(raw.node))
+            self._report.error(
+                "not-a-reference",
+                f"{what} should be a reference, not {found}",
+                raw.location,
+                "write: $ref: '#/...'",
+            )
 
     def _is(self, place: Place, kind: type[Object] | type[Array], expected: str) -> bool:
         if isinstance(place.node, kind):
@@ -82,8 +116,12 @@ class _Structure:
         return False
 
     def _wrong(self, place: Place, expected: str) -> None:
-        found = shown(plain(place.node))
-        self._report.error("wrong-type", f"{expected}, not {found}", place.location)
+        value = plain(place.node)
+        is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+        quotes = (
+            f"put it in quotes: '{value}'" if "should be text" in expected and is_number else ""
+        )
+        self._report.error("wrong-type", f"{expected}, not {shown(value)}", place.location, quotes)
 
 
 def _channels(document: Document) -> Iterator[tuple[str, Place]]:
@@ -115,36 +153,33 @@ def operation_channel(document: Document, report: Report) -> None:
     """An operation's channel is one of the document's channels."""
     known = {channel.pointer: name for name, channel in _channels(document)}
     for name, operation in _operations(document):
-        channel = operation.get("channel")
-        if channel is not None and channel.pointer not in known:
-            raw = operation.raw("channel") or channel
+        channel, raw = operation.get("channel"), operation.raw("channel")
+        if channel and raw and _leads_elsewhere(channel, raw, known):
             report.error(
                 "operation-channel",
                 f"operation {shown(name)} uses {shown(channel.pointer)}, which is no channel of this document",
                 raw.location,
-                "write: $ref: '#/channels/" + (next(iter(known.values()), "name")) + "'",
+                f"write: $ref: '#/channels/{next(iter(known.values()), 'name')}'",
             )
 
 
 def operation_messages(document: Document, report: Report) -> None:
     """An operation's messages are messages of its channel."""
     for name, operation in _operations(document):
-        channel = operation.get("channel")
-        messages = operation.get("messages")
+        channel, messages = operation.get("channel"), operation.get("messages")
         of_channel = channel.get("messages") if channel else None
-        if messages is None or channel is None:
-            continue
-        known = {message.pointer for _, message in of_channel.fields()} if of_channel else set()
-        for message in messages.items():
-            if message.pointer not in known:
+        known = {message.pointer: key for key, message in of_channel.fields()} if of_channel else {}
+        for raw in messages.raw_items() if messages and channel else ():
+            message = document.follow(raw)
+            if channel and _leads_elsewhere(message, raw, known):
                 report.error(
                     "operation-message",
-                    f"operation {shown(name)} names the message {shown(message.pointer)}, "
-                    f"which is not among the messages of channel {shown(channel.key)}",
-                    messages.location,
+                    f"operation {shown(name)} names {shown(message.pointer)}, "
+                    f"which is no message of its channel {shown(channel.key)}",
+                    raw.location,
                     (
-                        f"add it to the channel, or name one of {', '.join(shown(key) for key, _ in of_channel.fields())}"
-                        if of_channel
+                        f"the channel has {', '.join(map(shown, known.values()))}"
+                        if known
                         else "add it to the channel"
                     ),
                 )
@@ -153,17 +188,27 @@ def operation_messages(document: Document, report: Report) -> None:
 def channel_servers(document: Document, report: Report) -> None:
     """A channel's servers are servers of the document."""
     servers = document.root.get("servers")
-    known = {server.pointer for _, server in servers.fields()} if servers else set()
+    known = {server.pointer: name for name, server in servers.fields()} if servers else {}
     for name, channel in _channels(document):
         listed = channel.get("servers")
-        for server in listed.items() if listed else ():
-            if server.pointer not in known:
+        for raw in listed.raw_items() if listed else ():
+            server = document.follow(raw)
+            if _leads_elsewhere(server, raw, known):
                 report.error(
                     "channel-server",
                     f"channel {shown(name)} is on {shown(server.pointer)}, which is no server of this document",
-                    listed.location if listed else channel.location,
-                    "write: $ref: '#/servers/name'",
+                    raw.location,
+                    f"write: $ref: '#/servers/{next(iter(known.values()), 'name')}'",
                 )
+
+
+def _leads_elsewhere(target: Place, raw: Place, known: Mapping[str, str]) -> bool:
+    """Whether a reference leads to something, and to none of the `known`; others have been reported already."""
+    return (
+        reference(raw.node) is not None
+        and reference(target.node) is None
+        and target.pointer not in known
+    )
 
 
 RULES: Final[tuple[Callable[[Document, Report], None], ...]] = (

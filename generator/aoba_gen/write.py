@@ -1,9 +1,9 @@
 """{path: text} against the disk: a Plan, its writing, the manifest; never outside the package.
 
-The manifest names what is ours, with the digest of what we wrote. A run stages everything in one
-temporary folder inside the package folder, then moves into place a journal (the manifest plus the
-`pending` digests), each file, and the new manifest. What fails is undone. What a killed run left
-half-way is known by its journal: the next run does not take it for hand-edited, and clears it up.
+The manifest names what is ours, with the digest of what we wrote. A run stages all in a temporary
+folder inside the package folder, then moves into place a journal (the manifest plus the `pending`
+digests), each file, and the new manifest. What fails is undone. What a killed run left half-way is
+known by its journal: the next run clears it up, and takes none of it for hand-edited.
 """
 
 from __future__ import annotations
@@ -113,9 +113,8 @@ def sealed(folder: Path, seal: str) -> tuple[str, ...] | None:
 
 def plan(files: Mapping[str, str], folder: Path, seal: str) -> Plan:
     """Compare `files` (POSIX path in the package -> text) with the disk. Raises Unwritable."""
-    for path in files:
-        if not _inside(path):
-            raise _refusal(folder, f"{path!r} is not a plain path inside the package")
+    if odd := [path for path in files if not _inside(path)]:
+        raise _refusal(folder, f"{odd[0]!r} is not a plain path inside the package")
     around = next(filter(os.path.lexists, (folder.parent, *folder.parent.parents)), folder.parent)
     if not around.is_dir():
         raise _refusal(around, f"it is {_kind(around)}, not a folder; choose another folder")
@@ -152,23 +151,24 @@ def plan(files: Mapping[str, str], folder: Path, seal: str) -> Plan:
 
 
 def diff(plan: Plan, *, force: bool = False) -> str:
-    """What `apply` would change, for `patch` or `git apply`; kept files with `force` only."""
+    """What `apply` would change, in git's form of a diff; kept files with `force` only."""
     import difflib
-    import io
 
     text: list[str] = []
     for change in plan.touched(force=force):
         a, b = f"a/{change.path}", f"b/{change.path}"
-        source = "/dev/null" if change.state is State.MISSING else a
-        target = "/dev/null" if change.new is None else b
-        if change.old is None and source == a:
-            text.append(f"Binary files {source} and {target} differ\n")
+        text.append(f"diff --git {a} {b}\n")
+        if change.state is State.MISSING:
+            text.append("new file mode 100644\n")
+            a = "/dev/null"
+        elif change.new is None:
+            text.append("deleted file mode 100644\n")
+            b = "/dev/null"
+        if change.old is None and change.state is not State.MISSING:
+            text.append(f"Binary files {a} and {b} differ\n")
             continue
-        if not change.old and not change.new:  # only git has a form for empty files
-            verb = "deleted" if change.new is None else "new"
-            text.append(f"diff --git {a} {b}\n{verb} file mode 100644\n")
-        old, new = (list(io.StringIO(side, newline="\n")) for side in (change.old, change.new))
-        for line in difflib.unified_diff(old, new, source, target):
+        old, new = (re.findall(".*\n|.+", side or "") for side in (change.old, change.new))
+        for line in difflib.unified_diff(old, new, a, b):
             text.append(line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n")
     return "".join(text)
 
@@ -211,18 +211,18 @@ class _Run:
 
             self.lock = os.open(self.folder, os.O_RDONLY)
             fcntl.flock(self.lock, fcntl.LOCK_EX)
-            for staging in _stagings(self.folder):
-                _clear(staging)
+            _clear(*_stagings(self.folder))
         os.mkdir(self.staging, 0o700)
 
     def write(self, planned: Plan, force: bool) -> Outcome:
         """Plan again under the lock; stage; save the old; move: journal, files, manifest."""
         files = {c.path: c.new for c in planned.changes if c.new is not None}
-        now = plan(files, planned.folder, planned.seal)
+        now = plan(files, self.folder, planned.seal)
+        _, recorded, pending = _record(_read(self.folder, MANIFEST))
         touched, outcome = now.touched(force=force), now.outcome(force=force)
         if touched:
-            pending = {path: _digest(files[path].encode()) for path in outcome.written}
-            self._add(MANIFEST, _dump({"seal": "", "files": now.ours, "pending": pending}))
+            coming = {path: _digest(files[path].encode()) for path in outcome.written}
+            self._add(MANIFEST, _dump({"seal": "", "files": now.ours, "pending": coming}))
         for change in sorted(touched, key=lambda change: change.new is not None):
             self._add(change.path, change.new)
         self._add(MANIFEST, _manifest(now.changes, now.ours, now.seal, force=force))
@@ -238,7 +238,7 @@ class _Run:
                 os.unlink(target)
             else:
                 os.replace(new, target)
-        for path in outcome.removed:
+        for path in {*recorded, *pending} - files.keys():
             with suppress(OSError):  # not empty: it stays
                 for place in list(Path(path).parents)[:-1]:
                     os.rmdir(self.folder / place)
@@ -259,13 +259,15 @@ class _Run:
 
     def end(self) -> None:
         """Remove the staging folder, and folders made for nothing; let the next run in."""
-        if not self.stuck:
-            _clear(self.staging)
-        with suppress(OSError):  # not empty: it stays
-            for place in reversed(self.made):
-                os.rmdir(place)
-        if self.lock is not None:
-            os.close(self.lock)
+        try:
+            if not self.stuck:
+                _clear(self.staging)
+            with suppress(OSError):  # not empty: it stays
+                for place in reversed(self.made):
+                    os.rmdir(place)
+        finally:
+            if self.lock is not None:
+                os.close(self.lock)
 
     def _add(self, path: str, text: str | None) -> None:
         staged = self.staging / str(len(self.steps))
@@ -315,12 +317,8 @@ def _dump(tree: Mapping[str, object]) -> str:
 
 def _inside(path: str) -> bool:
     """Whether a path is relative, plain, printable and not reserved, on any system."""
-    return (
-        path.isprintable()
-        and not any(part in ("", ".", "..") for part in path.split("/"))
-        and not any(sign in path for sign in "\\:")
-        and not path.casefold().startswith(_RESERVED)
-    )
+    odd = {"", ".", ".."} & {*path.split("/")} or {"\\", ":"} & {*path}
+    return path.isprintable() and not odd and not path.casefold().startswith(_RESERVED)
 
 
 def _read(folder: Path, path: str) -> bytes | None:
@@ -366,12 +364,13 @@ def _stagings(folder: Path) -> list[Path]:
     return []
 
 
-def _clear(staging: Path) -> None:
-    """Remove a staging folder and what a run puts there, nothing else."""
-    with suppress(OSError):
-        for place in (*staging.glob("*.new"), *staging.glob("*.old")):
-            os.unlink(place)
-        os.rmdir(staging)
+def _clear(*stagings: Path) -> None:
+    """Remove staging folders and what runs put there, nothing else."""
+    for staging in stagings:
+        with suppress(OSError):
+            for place in (*staging.glob("*.new"), *staging.glob("*.old")):
+                os.unlink(place)
+            os.rmdir(staging)
 
 
 def _digest(data: bytes) -> str:
@@ -388,9 +387,8 @@ def _failure(place: Path, error: OSError, left: Path | None = None) -> Unwritabl
     """The complaint for a system error; `left` holds old files that could not be put back."""
     reason = (error.strerror or type(error).__name__).lower()
     state = f"the old files are in {left.name}" if left else "nothing was changed"
-    full = error.errno in (errno.ENOSPC, errno.EDQUOT)
-    advice = "make room and run again" if full else "make it writable or choose another folder"
-    return _refusal(place, f"{reason}; {state}; {advice}")
+    advice = "make room" if error.errno in (errno.ENOSPC, errno.EDQUOT) else "make it writable"
+    return _refusal(place, f"{reason}; {state}; {advice} or choose another folder")
 
 
 def _refusal(place: Path, reason: str) -> Unwritable:

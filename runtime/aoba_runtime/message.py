@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -32,17 +33,19 @@ class Message(Generic[T]):
     title: str | None = None
 
     def decode(self, data: bytes | str) -> T:
-        """The payload that `data` (JSON text, UTF-8) holds; raises `BadMessage` with every problem and its place."""
+        """The payload that `data` (JSON text, UTF-8) holds; raises `BadMessage` with the problems and their places."""
         try:
             return self._validate(data)
         except ValidationError as error:
-            integers = _with_integers(data, error)
-            if integers is None:
-                raise _bad(self.name, error) from None
-        try:
-            return self._validate(integers)
-        except ValidationError as error:
-            raise _bad(self.name, error) from None
+            refused, integers = error, _with_integers(data, error)
+        except ValueError as error:  # text that UTF-8 cannot hold
+            raise _not_json(error) from None
+        if integers is not None:
+            try:
+                return self._validate(integers)
+            except ValidationError as error:
+                refused = error
+        raise _bad(self.name, refused)
 
     def encode(self, value: T) -> bytes:
         """`value` as JSON text (UTF-8) with wire names; `TypeError` when it is not this message's payload."""
@@ -102,11 +105,9 @@ class Channel(Generic[T]):
         try:
             root = from_json(data)
         except ValueError as error:
-            raise BadMessage(
-                f"not JSON: {error}", problems=[Problem("", f"not JSON: {error}")]
-            ) from None
+            raise _not_json(error) from None
         if not isinstance(root, dict):
-            raise _bad_tag("", f"should be an object, not {_json_type(root)}")
+            raise _bad_at("", f"should be an object, not {_json_type(root)}")
         tag = root.get(self.discriminator)
         if not isinstance(tag, str):
             expected = (
@@ -114,7 +115,7 @@ class Channel(Generic[T]):
                 if self.discriminator not in root
                 else f"should be text, not {_json_type(tag)}"
             )
-            raise _bad_tag(self.discriminator, expected)
+            raise _bad_at(self.discriminator, expected)
         message = self.routes.get(tag)
         if message is None:
             known = ", ".join(self.routes)
@@ -148,6 +149,7 @@ class Server:
     security: tuple[str, ...] = ()
 
 
+_ENUM_MEMBER: Final = re.compile(r"<\w+\.\w+: ('[^']*')>")
 _INTEGER_ERRORS: Final = frozenset({"int_type", "literal_error"})
 
 
@@ -178,7 +180,11 @@ def _bad(name: str, error: ValidationError) -> BadMessage:
     return BadMessage(f"not a {name}: " + "; ".join(map(str, problems)), problems=problems)
 
 
-def _bad_tag(path: str, expected: str) -> BadMessage:
+def _not_json(error: ValueError) -> BadMessage:
+    return _bad_at("", f"should be JSON: {error}")
+
+
+def _bad_at(path: str, expected: str) -> BadMessage:
     problem = Problem(path, expected)
     return BadMessage(str(problem), problems=[problem])
 
@@ -186,7 +192,7 @@ def _bad_tag(path: str, expected: str) -> BadMessage:
 def _problems(error: ValidationError) -> Iterator[Problem]:
     details: ErrorDetails
     for details in error.errors(include_url=False, include_input=False):
-        yield Problem(_path(details["loc"]), details["msg"])
+        yield Problem(_path(details["loc"]), _ENUM_MEMBER.sub(r"\1", details["msg"]))
 
 
 def _path(location: tuple[int | str, ...]) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import time
 import uuid
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import Annotated, Final, Literal, Self, TypeAlias, TypeVar, get_args, get_origin
@@ -123,6 +124,13 @@ class WireModel(BaseModel):
             present.difference_update(nulls)
             present.update(presence.always)
         return self
+
+    def model_copy(self, *, update: Mapping[str, object] | None = None, deep: bool = False) -> Self:
+        """A copy with the fields in `update` changed, which are checked like those of a constructor."""
+        copy = super().model_copy(deep=deep)
+        for name, value in (update or {}).items():
+            setattr(copy, name, value)
+        return copy
 
 
 def _refusal(model: type[BaseModel], missing: list[str], nulls: list[str]) -> ValidationError:
