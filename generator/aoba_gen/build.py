@@ -102,14 +102,16 @@ class _Builder:
         payload = place.get("payload")
         if payload is None:
             self._unsupported(f"message {shown(name)} has no payload", place)
+        record = self._schemas.record(payload, name) if payload else ""
         self._messages[place.pointer] = Message(
             name=name,
             constant=self._message_names.claim(names.constant(name), name, place.location),
             pointer=place.pointer,
-            payload=self._schemas.record(payload, name) if payload else "",
+            payload=record,
             title=place.text("title"),
             doc=_doc(place),
             content_type=content_type,
+            conversation=self._schemas.conversation(record),
         )
 
     def _channel(self, name: str, place: Place) -> Channel:

@@ -32,6 +32,7 @@ _KEYWORDS: Final = _ANNOTATIONS.union(
     "type enum const format items properties required allOf additionalProperties".split(),
 )
 _FILL: Final = "x-aoba-default"
+_CONVERSATION: Final = "x-aoba-conversation"
 _FILL_TYPES: Final = {Fill.NOW_MILLISECONDS: "integer", Fill.UUID: "string"}
 
 
@@ -66,6 +67,13 @@ class Schemas:
             return schema.ref or ""
         self._unsupported("a payload that is no object", payload, "")
         return ""
+
+    def conversation(self, name: str) -> str | None:
+        """The required field of a class whose value the messages of one conversation share."""
+        fields = (field for record in self._lineage(name) for field in record.properties)
+        return next(
+            (field.python for field in fields if field.conversation and field.required), None
+        )
 
     def discriminator(self, classes: Sequence[str]) -> tuple[str | None, dict[str, Tag]]:
         """The property that holds a different constant text in each of the classes, and the tag of each class."""
@@ -200,6 +208,8 @@ class Schemas:
             has_default=default is not None and not is_required,
             default=default.value() if default else None,
             fill=fill if is_required else None,
+            conversation=self._is_conversation(place)
+            or (inherited is not None and inherited.conversation),
         )
 
     def _only_required(
@@ -244,6 +254,17 @@ class Schemas:
             wish.location,
         )
         return None
+
+    def _is_conversation(self, place: Place) -> bool:
+        mark = place.get(_CONVERSATION)
+        if mark is not None and not isinstance(mark.value(), bool):
+            self._report.error(
+                "unknown-conversation",
+                f"{_CONVERSATION} is {shown(mark.value())}, expected true or false",
+                mark.location,
+                "true on the property whose value the messages of one conversation share",
+            )
+        return mark is not None and mark.value() is True
 
     def _constants(self, name: str) -> Iterator[tuple[str, Tag]]:
         for record in self._lineage(name):

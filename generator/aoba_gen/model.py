@@ -58,6 +58,7 @@ class Property:
     has_default: bool = False
     default: Json = None
     fill: Fill | None = None
+    conversation: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +87,10 @@ Definition: TypeAlias = Enum | Record
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """A message: `constant` is its Python name, `payload` the class."""
+    """A message: `constant` is its Python name, `payload` the class.
+
+    `conversation` is the field whose value the messages of one conversation share.
+    """
 
     name: str
     constant: str
@@ -95,6 +99,7 @@ class Message:
     title: str
     doc: str
     content_type: str
+    conversation: str | None
 
 
 @dataclass(frozen=True, slots=True)

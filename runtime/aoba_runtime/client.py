@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from types import TracebackType
 from typing import Any, Final, Generic, Self, TypeAlias, TypeVar, overload
 
+from .conversations import Conversations
 from .errors import Fault, LimitExceeded, UnsupportedMessage
 from .message import Channel, Message, Operation
 from .transport import Incoming, Outgoing, Transport
@@ -87,6 +88,7 @@ class Client:
         self._hooks: dict[Message[Any], Hook[Any]] = {
             message: Hook(message) for channel in channels for message in channel.messages
         }
+        self._conversations = Conversations()
         self._running: set[asyncio.Future[None]] = set()
         transport.attach(self._receive)
 
@@ -115,9 +117,11 @@ class Client:
     async def _send(self, operation: Operation, value: object, to: str | None) -> None:
         for message in operation.messages:
             if message.takes(value):
-                return await self._transport.send(
-                    Outgoing(message.encode(value), to, operation.address)
-                )
+                data = message.encode(value)
+                conversation = message.conversation_of(value)
+                if conversation is not None:
+                    to = self._conversations.address(conversation, to)
+                return await self._transport.send(Outgoing(data, to, operation.address))
         expected = " or ".join(message.payload.__name__ for message in operation.messages)
         raise TypeError(f"{operation.method}() takes {expected}, not {type(value).__name__}")
 
@@ -133,6 +137,9 @@ class Client:
         if channel is None:
             raise UnsupportedMessage(f"no channel {incoming.address!r}")
         message, value = channel.read(incoming.data)
+        conversation = message.conversation_of(value)
+        if conversation is not None and incoming.sender is not None:
+            self._conversations.heard(conversation, incoming.sender)
         handlers = self._hooks[message].handlers
         if not handlers:
             raise UnsupportedMessage(f"{message.name} is not handled here")

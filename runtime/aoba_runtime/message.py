@@ -23,6 +23,7 @@ class Message(Generic[T]):
 
     `name` is its key in the document, `pointer` the file-relative JSON pointer of the message object with every
     reference followed; `payload` and `headers` are the Python types, `None` where the document has none.
+    `conversation` names the payload's field whose value the messages of one conversation share.
     """
 
     name: str
@@ -31,6 +32,7 @@ class Message(Generic[T]):
     headers: type[object] | None = None
     content_type: str | None = None
     title: str | None = None
+    conversation: str | None = None
 
     def decode(self, data: bytes | str) -> T:
         """The payload that `data` (JSON text, UTF-8) holds; raises `BadMessage` with the problems and their places."""
@@ -58,6 +60,10 @@ class Message(Generic[T]):
     def takes(self, value: object) -> bool:
         """Whether `value` is this message's payload."""
         return isinstance(value, self.payload)
+
+    def conversation_of(self, value: T) -> str | None:
+        """The id of the conversation that `value` belongs to."""
+        return str(getattr(value, self.conversation)) if self.conversation else None
 
     def _validate(self, data: bytes | str) -> T:
         return self._adapter.validate_json(data, strict=True, by_alias=True, by_name=False)
