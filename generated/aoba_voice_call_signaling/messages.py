@@ -18,6 +18,7 @@ CALL_INITIATE: Final = Message(
     payload=models.CallInitiate,
     content_type="application/json",
     title="Call Initiate Signal",
+    conversation="call_id",
 )
 """Start a new voice call"""
 
@@ -27,6 +28,7 @@ CALL_ACCEPT: Final = Message(
     payload=models.CallAccept,
     content_type="application/json",
     title="Call Accept Signal",
+    conversation="call_id",
 )
 """Accept an incoming call"""
 
@@ -36,6 +38,7 @@ CALL_REJECT: Final = Message(
     payload=models.CallReject,
     content_type="application/json",
     title="Call Reject Signal",
+    conversation="call_id",
 )
 """Decline an incoming call"""
 
@@ -45,6 +48,7 @@ CALL_OFFER: Final = Message(
     payload=models.CallOffer,
     content_type="application/json",
     title="SDP Offer Signal",
+    conversation="call_id",
 )
 """WebRTC SDP offer"""
 
@@ -54,6 +58,7 @@ CALL_ANSWER: Final = Message(
     payload=models.CallAnswer,
     content_type="application/json",
     title="SDP Answer Signal",
+    conversation="call_id",
 )
 """WebRTC SDP answer"""
 
@@ -63,6 +68,7 @@ CALL_ICE_CANDIDATE: Final = Message(
     payload=models.CallIceCandidate,
     content_type="application/json",
     title="ICE Candidate Signal",
+    conversation="call_id",
 )
 """ICE candidate for NAT traversal"""
 
@@ -72,6 +78,7 @@ CALL_HANGUP: Final = Message(
     payload=models.CallHangup,
     content_type="application/json",
     title="Call Hangup Signal",
+    conversation="call_id",
 )
 """End the call"""
 
@@ -81,6 +88,7 @@ CALL_BUSY: Final = Message(
     payload=models.CallBusy,
     content_type="application/json",
     title="Call Busy Signal",
+    conversation="call_id",
 )
 """Recipient is on another call"""
 
@@ -90,6 +98,7 @@ CALL_MUTE_CHANGE: Final = Message(
     payload=models.CallMuteChange,
     content_type="application/json",
     title="Mute Change Signal",
+    conversation="call_id",
 )
 """Mute state changed"""
 
