@@ -52,6 +52,7 @@ class Options:
     rate: int
     tls_cert: Path | None
     tls_key: Path | None
+    inner_ports: tuple[int, ...] = ()
     node_ports: tuple[int, ...] = ()
 
     @property
@@ -60,7 +61,7 @@ class Options:
         return f"{'wss' if self.tls_cert else 'ws'}://{self.bind}:{self.port}{PATH}"
 
 
-def options(name: str, description: str, *, cluster: bool = False) -> Options:
+def options(name: str, description: str, *, inner: int = 0, cluster: bool = False) -> Options:
     """Read the command line and the AOBA_ variables; create the state folder and, where missing, the secret."""
     env = os.environ.get
     cache = Path(env("XDG_CACHE_HOME") or Path.home() / ".cache")
@@ -98,6 +99,14 @@ def options(name: str, description: str, *, cluster: bool = False) -> Options:
     )
     add("--tls-cert", type=Path, default=None, help="certificate chain, for wss://")
     add("--tls-key", type=Path, default=None, help="its private key")
+    if inner:
+        add(
+            "--inner-port",
+            type=int,
+            action="append",
+            default=[],
+            help=f"loopback port for our own use, {inner} of them; default: those after --port",
+        )
     if cluster:
         add(
             "--node-port",
@@ -109,6 +118,11 @@ def options(name: str, description: str, *, cluster: bool = False) -> Options:
     chosen = parser.parse_args()
     if (chosen.tls_cert is None) != (chosen.tls_key is None):
         parser.error("--tls-cert and --tls-key belong together")
+    inner_ports: list[int] = chosen.inner_port if inner else []
+    if inner and not inner_ports:
+        inner_ports = list(range(chosen.port + 1, chosen.port + 1 + inner))
+    if len(inner_ports) != inner:
+        parser.error(f"--inner-port is needed {inner} times, or never")
     state: Path = chosen.state.absolute()
     state.mkdir(parents=True, exist_ok=True, mode=0o700)
     origins = chosen.origin
@@ -126,6 +140,7 @@ def options(name: str, description: str, *, cluster: bool = False) -> Options:
         rate=chosen.rate,
         tls_cert=chosen.tls_cert and chosen.tls_cert.absolute(),
         tls_key=chosen.tls_key and chosen.tls_key.absolute(),
+        inner_ports=tuple(inner_ports),
         node_ports=tuple(chosen.node_port) if cluster else (),
     )
 

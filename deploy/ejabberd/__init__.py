@@ -1,0 +1,1 @@
+"""ejabberd behind a gateway that knows the cookie, started by `run` or `cluster`."""
