@@ -1,0 +1,295 @@
+"""One connection to one server, made again whenever it breaks: the only owner of the socket and of the task below it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import inspect
+import logging
+import random
+import ssl as tls
+import xml.etree.ElementTree as ET
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Any, Final, Protocol, TypeAlias
+from urllib.parse import urlsplit
+
+from . import xml
+from .client import WebSocketClient
+from .errors import AuthRefused, ConnectFailed, SessionReplaced, XmppError
+from .events import Connected, Event, Lost, Reconnecting, Resumed
+from .login import Session, log_in, stream_problem
+from .management import REQUEST, StreamManagement
+from .websocket import Frames, is_loopback, open_websocket
+
+Token: TypeAlias = str | Callable[[], str | Awaitable[str]]
+"""A JWT, or a function that gives a fresh one; it is called before each attempt to connect."""
+
+FIRST_DELAY: Final = 0.2
+LONGEST_DELAY: Final = 5.0
+_STEADY: Final = 1.0
+_MOST_UNCONFIRMED: Final = 10_000
+_CLOSE_FRAME: Final = f"{{{xml.FRAMING}}}close"
+_MANAGEMENT: Final = f"{{{xml.MANAGEMENT}}}"
+
+log = logging.getLogger("aoba_runtime.xmpp")
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Where and how to connect. Times are in seconds."""
+
+    url: str
+    domain: str
+    token: Token = field(repr=False)
+    ssl: tls.SSLContext | None = None
+    proxy: str | bool | None = None
+    open_timeout: float = 10.0
+
+    @property
+    def may_send_token(self) -> bool:
+        """Whether the link is private enough for the token itself: TLS, or not leaving this machine."""
+        return urlsplit(self.url).scheme == "wss" or is_loopback(self.url)
+
+
+class Handler(Protocol):
+    """Who uses a connection. Everything is called in order, from the event loop, and must not block."""
+
+    def take(self, iq: ET.Element) -> bool:
+        """An IQ has arrived; False leaves it to slixmpp."""
+        ...
+
+    def seen(self, presence: ET.Element) -> None:
+        """A presence has arrived."""
+
+    def up(self, resumed: bool) -> None:
+        """The session is there; what waited can be written."""
+
+    def happened(self, event: Event) -> None:
+        """Something that the application wants to know."""
+
+
+class Connection:
+    """Logs in, reads, writes, and starts again with growing, random delays until it is closed or refused."""
+
+    def __init__(self, settings: Settings, client: WebSocketClient, handler: Handler) -> None:
+        self.jid = ""
+        self.up = False
+        self._settings = settings
+        self._client = client
+        self._handler = handler
+        self._management = StreamManagement()
+        self._frames: Frames | None = None
+        self._task: asyncio.Task[None] | None = None
+        self._first: asyncio.Future[None] | None = None
+        self._problem: XmppError | None = None
+        self._closing = False
+
+    async def start(self) -> None:
+        """Connect and log in; raises `XmppError` when the first attempt fails, and then nothing is left running."""
+        self._client.begin()
+        self._first = asyncio.get_running_loop().create_future()
+        self._task = asyncio.create_task(self._run(), name="aoba_runtime.xmpp")
+        try:
+            await self._first
+        except BaseException:
+            await self.close()
+            raise
+
+    async def close(self) -> None:
+        """End the session properly, within a second or so, and leave nothing behind."""
+        task, self._task = self._task, None
+        self._closing = True
+        try:
+            if self.up:
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(1.0):
+                        await self._client.waiting_queue.join()
+            if self._frames is not None:
+                self.up = False
+                self._frames.finish(xml.CLOSE)
+                await asyncio.wait([self._frames.ended])
+        finally:
+            if task is not None:
+                task.cancel()
+                await asyncio.wait([task])
+            await self._client.end()
+
+    def write(self, stanza: str, waiter: asyncio.Future[Any] | None = None) -> None:
+        """Write one stanza now; when the link breaks it is written again on resumption, unless `waiter` is done by then."""
+        frames = self._frames
+        if frames is None:
+            return
+        ask = self._management.sent(stanza, waiter)
+        frames.write(stanza)
+        if ask:
+            frames.write(REQUEST)
+            if len(self._management.unconfirmed) > _MOST_UNCONFIRMED:
+                frames.abort("the server confirms nothing")
+
+    def _write_for_slixmpp(self, frame: str) -> None:
+        if not xml.is_stanza(frame):
+            if self._frames is not None:
+                self._frames.write(frame)
+        elif self._frames is not None:
+            self.write(frame)
+        elif self._management.resumable:
+            self._management.sent(frame)
+
+    async def _run(self) -> None:
+        try:
+            await self._keep_up()
+        except Exception as error:
+            log.exception("the connection's task failed")
+            self._lose(ConnectFailed(f"internal error: {type(error).__name__}"))
+
+    async def _keep_up(self) -> None:
+        loop = asyncio.get_running_loop()
+        attempt = 0
+        while True:
+            began = loop.time()
+            try:
+                reason = await self._live()
+            except (AuthRefused, SessionReplaced) as error:
+                self._lose(error)
+                return
+            except XmppError as error:
+                if self._first is not None and not self._first.done():
+                    self._lose(error)
+                    return
+                reason = str(error)
+            else:
+                if self._closing:
+                    return
+                if loop.time() - began > _STEADY:
+                    attempt = 0
+            ceiling = min(LONGEST_DELAY, FIRST_DELAY * 2 ** min(attempt, 10))
+            delay = random.uniform(0, ceiling)
+            attempt += 1
+            log.info("connection lost (%s), attempt %d in %.2f s", reason, attempt, delay)
+            self._handler.happened(Reconnecting(attempt, delay, reason))
+            await asyncio.sleep(delay)
+
+    def _lose(self, error: XmppError) -> None:
+        if self._first is not None and not self._first.done():
+            self._first.set_exception(error)
+            return
+        log.error("connection given up: %s", error)
+        self._handler.happened(Lost(error))
+
+    async def _live(self) -> str:
+        """One connection from handshake to end; the reason why it ended."""
+        settings = self._settings
+        token = await self._token()
+        frames = await open_websocket(
+            settings.url,
+            token,
+            ssl=settings.ssl,
+            proxy=settings.proxy,
+            timeout=settings.open_timeout,
+        )
+        self._problem = None
+        try:
+            previous = (self.jid, self._management) if self._management.resumable else None
+            try:
+                async with asyncio.timeout(settings.open_timeout):
+                    session = await log_in(
+                        frames,
+                        settings.domain,
+                        token,
+                        may_send_token=settings.may_send_token,
+                        previous=previous,
+                    )
+            except TimeoutError:
+                raise ConnectFailed("the login took too long") from None
+            if previous is not None and not session.resumed:
+                self._client.event("session_end")
+            self._begin(frames, session)
+            if not session.resumed:
+                await self._client.announce()
+            self._tell(session)
+            reason = await frames.ended
+            if self._problem is not None and not isinstance(self._problem, ConnectFailed):
+                raise self._problem
+            return str(self._problem or reason)
+        finally:
+            self.up = False
+            self._frames = None
+            self._client.link_down("disconnected", self._management.resumable)
+            if not frames.ended.done():
+                frames.abort("given up")
+                await frames.ended
+
+    async def _token(self) -> str:
+        source = self._settings.token
+        if isinstance(source, str):
+            return source
+        try:
+            async with asyncio.timeout(self._settings.open_timeout):
+                token = source()
+                return await token if inspect.isawaitable(token) else token
+        except XmppError:
+            raise
+        except Exception as error:
+            raise ConnectFailed(f"the token could not be had: {type(error).__name__}") from error
+
+    def _begin(self, frames: Frames, session: Session) -> None:
+        """Go from login to session without a gap: first what was lost, then what waited, then what came in meanwhile."""
+        self._frames = frames
+        self._management = session.management
+        self.jid = session.jid
+        for frame in session.resend:
+            frames.write(frame)
+        self._client.link_up(frames, self._write_for_slixmpp)
+        self.up = True
+        self._handler.up(session.resumed)
+        for element in session.early:
+            self._element(element)
+        while frames.backlog:
+            self._frame(frames.backlog.popleft())
+        frames.on_frame = self._frame
+        self._client.session_up(session.jid, session.resumed)
+
+    def _tell(self, session: Session) -> None:
+        log.info("session %s as %s", "resumed" if session.resumed else "started", session.jid)
+        self._handler.happened(Resumed(session.jid) if session.resumed else Connected(session.jid))
+        if self._first is not None and not self._first.done():
+            self._first.set_result(None)
+
+    def _frame(self, frame: str) -> None:
+        try:
+            element = xml.parse(frame)
+        except ValueError as problem:
+            self._drop(f"the server sent what is not XMPP: {problem}")
+            return
+        self._element(element)
+
+    def _element(self, element: ET.Element) -> None:
+        tag = element.tag
+        if tag.startswith(_MANAGEMENT):
+            self._managed(tag[len(_MANAGEMENT) :], element)
+        elif tag == xml.STREAM_ERROR:
+            self._problem = stream_problem(element)
+        elif tag == _CLOSE_FRAME:
+            self._problem = self._problem or ConnectFailed("the server closed the stream")
+            if self._frames is not None:
+                self._frames.finish(xml.CLOSE)
+        else:
+            try:
+                if tag == xml.PRESENCE:
+                    self._handler.seen(element)
+                if tag != xml.IQ or not self._handler.take(element):
+                    self._client._spawn_event(element)
+            except Exception as error:
+                log.error("a stanza was not dealt with: %s", type(error).__name__)
+            self._management.received()
+
+    def _managed(self, name: str, element: ET.Element) -> None:
+        if name == "a":
+            self._management.confirmed(element)
+        elif name == "r" and self._frames is not None:
+            self._frames.write(self._management.acknowledgement())
+
+    def _drop(self, why: str) -> None:
+        if self._frames is not None:
+            self._frames.abort(why)
