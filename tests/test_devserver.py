@@ -823,7 +823,7 @@ async def test_resume_with_lost_acks(server: Server, peers: AsyncExitStack) -> N
     await back.resume(5, bob.sm_id)
     resumed = await back.recv("sm:resumed")
     assert resumed.attrib == {"previd": bob.sm_id, "h": "2"}
-    got = []
+    got: list[Element] = []
     while len(got) < 9:
         if (element := await back.recv()).tag == tag("c:iq"):
             got.append(element)

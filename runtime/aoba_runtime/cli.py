@@ -1,0 +1,165 @@
+"""The command line `aoba-call`: options in, lines and exit codes out; what the commands do lives in other modules.
+
+Exit codes: 0 all went well, 1 the call did not, 2 a wrong call of the program, 3 no connection (or no port) was to be had.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final, NoReturn
+
+EXIT_USAGE: Final = 2
+EXIT_CONNECTION: Final = 3
+
+_INSTALL: Final = (
+    "aoba-call needs more than aoba-runtime alone: pip install 'aoba-runtime[xmpp,media]'"
+)
+_EXTRAS: Final = frozenset({"click", "jwt", "websockets"})
+
+try:
+    import click
+except ModuleNotFoundError as missing:
+    if (missing.name or "").partition(".")[0] not in _EXTRAS:
+        raise
+    print(f"{_INSTALL} (no module named {missing.name})", file=sys.stderr)
+    sys.exit(EXIT_USAGE)
+
+_EXAMPLES: Final = """\
+\b
+Examples:
+  aoba-call serve
+      a server for development on ws://localhost:8082/xmpp
+  export AOBA_TOKEN=$(aoba-call token alice)
+      a token that lets alice in there
+\b
+Exit codes: 0 all is well; 1 a call ended badly; 2 a wrong call; 3 no connection, or no port to listen on.
+"""
+
+_secret_file = click.option(
+    "--secret-file",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="F",
+    help="The secret that signs tokens; made if missing. By default aoba/dev-secret in your state folder.",
+)
+
+
+@click.group(
+    epilog=_EXAMPLES,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+@click.version_option(package_name="aoba-runtime", message="%(prog)s %(version)s")
+def main() -> None:
+    """A softphone for the terminal, and the server to try it on."""
+
+
+@main.command()
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option(
+    "--port",
+    default=8082,
+    show_default=True,
+    type=click.IntRange(0, 65_535),
+    help="Port to listen on; 0 takes a free one.",
+)
+@_secret_file
+def serve(host: str, port: int, secret_file: Path | None) -> None:
+    """Run the development server until Ctrl-C or SIGTERM.
+
+    Prints its URL on standard output once it listens. For development and tests only: there is no TLS, every user name
+    in a valid token exists, and everybody sees everybody.
+    """
+    with _no_traceback():
+        from . import tokens
+
+        secret = tokens.load_secret(secret_file)
+        try:
+            asyncio.run(_serve(host, port, secret))
+        except OSError as error:
+            if error.errno == errno.EPIPE:
+                raise
+            _fail(_why_no_listener(host, port, error), EXIT_CONNECTION)
+
+
+@main.command()
+@click.argument("user")
+@_secret_file
+@click.option(
+    "--ttl",
+    type=float,
+    metavar="S",
+    default=86_400.0,
+    show_default=True,
+    help="Lifetime in seconds.",
+)
+def token(user: str, secret_file: Path | None, ttl: float) -> None:
+    """Print a token that lets USER in at the development server.
+
+    USER is a name (alice), or a name at one domain only (alice@localhost).
+    """
+    with _no_traceback():
+        from . import tokens
+
+        secret = tokens.load_secret(secret_file)
+        try:
+            made = tokens.make_token(user, secret, ttl=ttl)
+        except ValueError as error:
+            raise click.UsageError(str(error)) from None
+        click.echo(made)
+
+
+async def _serve(host: str, port: int, secret: bytes) -> None:
+    from . import devserver
+
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        try:
+            loop.add_signal_handler(number, stop.set)
+        except NotImplementedError:  # Windows: Ctrl-C cancels the main task instead
+            break
+    async with devserver.serve(host, port, secret=secret) as server:
+        click.echo(server.url)
+        click.echo("aoba-call: for development and tests only; Ctrl-C stops the server", err=True)
+        await stop.wait()
+
+
+def _why_no_listener(host: str, port: int, error: OSError) -> str:
+    if error.errno == errno.EADDRINUSE:
+        return f"port {port} on {host} is in use; stop what listens there, or choose another --port"
+    if error.errno in (errno.EACCES, errno.EPERM):
+        return f"not allowed to listen on port {port}; choose a --port above 1023"
+    return f"cannot listen on {host} port {port}: {error.strerror or error}"
+
+
+@contextmanager
+def _no_traceback() -> Iterator[None]:
+    """Turn what is not a bug into a message: a missing package, an unusable secret file, Ctrl-C."""
+    try:
+        yield
+    except ModuleNotFoundError as missing:
+        if (missing.name or "").partition(".")[0] not in _EXTRAS:
+            raise
+        _fail(f"{_INSTALL} (no module named {missing.name})", EXIT_USAGE)
+    except ValueError as error:
+        from .tokens import BadSecret
+
+        if not isinstance(error, BadSecret):
+            raise
+        _fail(str(error), EXIT_USAGE)
+    except KeyboardInterrupt:
+        sys.exit(0)
+
+
+def _fail(message: str, code: int) -> NoReturn:
+    click.echo(f"aoba-call: {message}", err=True)
+    sys.exit(code)
+
+
+if __name__ == "__main__":
+    main(prog_name="aoba-call")
