@@ -202,16 +202,16 @@ def die_with_parent() -> None:
 
 
 class Child:
-    """One server process: its output goes to a log file, and a line of it says that the server is ready."""
+    """One server process: its output goes to a log file, and lines of it, in any order, say that the server is ready."""
 
     def __init__(
-        self, name: str, command: Sequence[str | Path], log: Path, ready: str, **env: str
+        self, name: str, command: Sequence[str | Path], log: Path, *ready: str, **env: str
     ) -> None:
         self.name = name
         self.log = log
         self._command = [str(part) for part in command]
         self._env: Mapping[str, str] = os.environ | env
-        self._ready = re.compile(ready)
+        self._ready = [re.compile(line) for line in ready]
         self._process: asyncio.subprocess.Process | None = None
         self._reader: asyncio.Task[None] | None = None
 
@@ -248,15 +248,17 @@ class Child:
             tail = self.log.read_text(errors="replace").splitlines()[-TAIL_LINES:]
             raise StartError("\n".join([f"{self.name} did not start:", *tail]))
 
-    async def _read(
-        self, process: asyncio.subprocess.Process, ready: asyncio.Future[bool]
-    ) -> None:
+    async def _read(self, process: asyncio.subprocess.Process, ready: asyncio.Future[bool]) -> None:
         assert process.stdout is not None
+        awaited = list(self._ready)
         with self.log.open("ab", buffering=0) as log:
             while line := await process.stdout.readline():
                 log.write(line)
-                if not ready.done() and self._ready.search(line.decode(errors="replace")):
-                    ready.set_result(True)
+                text = line.decode(errors="replace")
+                if seen := next((known for known in awaited if known.search(text)), None):
+                    awaited.remove(seen)
+                    if not awaited and not ready.done():
+                        ready.set_result(True)
         if not ready.done():
             ready.set_result(False)
 

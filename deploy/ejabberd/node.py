@@ -41,7 +41,7 @@ def node(
     name: str,
     port: int,
     *,
-    ready: str = LISTENING,
+    ready: tuple[str, ...] = (LISTENING,),
     erl: tuple[str, ...] = (),
     **env: str,
 ) -> launch.Child:
@@ -70,7 +70,7 @@ def node(
             *erl,
         ],
         chosen.state / f"{name}.log",
-        ready,
+        *ready,
         ERL_LIBS=libs,
         EJABBERD_CONFIG_PATH=str(state / "ejabberd.yml"),
         EJABBERD_LOG_PATH=str(state / "ejabberd.log"),

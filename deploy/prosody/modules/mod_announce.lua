@@ -10,7 +10,7 @@ local function fault()
 	if not (services:get("http") or services:get("https")) then return "no port is open"; end
 	for host, session in pairs(prosody.hosts) do
 		if session.type == "local" then
-			for _, name in ipairs { "auth_jwt_cookie", "websocket", "call_router" } do
+			for _, name in ipairs { "auth_jwt_cookie", "websocket", "websocket_resume", "call_router" } do
 				if not modulemanager.is_loaded(host, name) then return ("%s has no module %s"):format(host, name); end
 			end
 		end
