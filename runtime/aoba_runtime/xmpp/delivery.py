@@ -210,9 +210,9 @@ class Delivery:
         )
 
     def _finish(self, request: Request, fault: Fault) -> None:
-        self._forget(request)
         if not request.answer.done():
             request.answer.set_exception(fault)
+        self._forget(request)
 
     def _forget(self, request: Request) -> None:
         self._requests.pop(request.id, None)

@@ -8,7 +8,7 @@ import logging
 import ssl as tls
 import xml.etree.ElementTree as ET
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Callable
 from types import TracebackType
 from typing import Any, Final, Protocol, Self
 from urllib.parse import urlsplit
@@ -181,8 +181,11 @@ class XmppTransport:
         self._listeners.append(listener)
         return listener
 
-    async def events(self) -> AsyncIterator[Event]:
-        """Each event from now on, up to `Lost` or the end of the transport; a slow reader misses all but the last 100."""
+    def events(self) -> AsyncGenerator[Event, None]:
+        """Each event from this call on, up to `Lost`; a slow reader misses all but the last 100.
+
+        Close it with `aclose()` when you stop reading earlier.
+        """
         kept: deque[Event] = deque(maxlen=_EVENTS_KEPT)
         news = asyncio.Event()
 
@@ -191,6 +194,11 @@ class XmppTransport:
             news.set()
 
         self._listeners.append(listener)
+        return self._read(kept, news, listener)
+
+    async def _read(
+        self, kept: deque[Event], news: asyncio.Event, listener: Callable[[Event], object]
+    ) -> AsyncGenerator[Event, None]:
         try:
             while True:
                 await news.wait()
