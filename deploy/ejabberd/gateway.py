@@ -14,7 +14,6 @@ import contextlib
 import logging
 import ssl
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 from xml.etree import ElementTree
 from xml.sax.saxutils import quoteattr
@@ -28,6 +27,7 @@ from websockets.http11 import Request, Response
 from websockets.typing import Subprotocol
 
 from deploy import launch
+from deploy.ejabberd.balance import Nodes, Throttle
 from deploy.ejabberd.tokens import COOKIE, Gatekeeper, Refused
 
 XMPP = Subprotocol("xmpp")
@@ -42,9 +42,7 @@ FRAME_LIMIT = 1 << 20
 QUEUE = 8
 LOGIN_SECONDS = 10.0
 CONNECT_SECONDS = 3.0
-DOWN_SECONDS = 5.0
 MAX_ATTEMPTS = 3
-BURST_SECONDS = 4.0
 
 log = logging.getLogger("gateway")
 
@@ -61,43 +59,6 @@ class Client(ServerConnection):
     """A client whose handshake was admitted; `jid` is the bare JID of its token."""
 
     jid = ""
-
-
-class Throttle:
-    """A token bucket: `rate` bytes a second, bursts of a few seconds' worth."""
-
-    def __init__(self, rate: float) -> None:
-        self._rate = rate
-        self._left = self._size = rate * BURST_SECONDS
-        self._at = asyncio.get_running_loop().time()
-
-    async def spend(self, size: int) -> None:
-        """Return when these bytes are within the rate; meanwhile nothing more is read."""
-        now = asyncio.get_running_loop().time()
-        self._left = min(self._size, self._left + (now - self._at) * self._rate) - size
-        self._at = now
-        if self._left < 0:
-            await asyncio.sleep(-self._left / self._rate)
-
-
-class Nodes:
-    """The ejabberd nodes, taken in turn; one that failed is tried last for a while."""
-
-    def __init__(self, urls: Sequence[str]) -> None:
-        self._urls = list(urls)
-        self._next = 0
-        self._down: dict[str, float] = {}
-
-    def turn(self) -> list[str]:
-        """All nodes, best first."""
-        first, self._next = self._next, (self._next + 1) % len(self._urls)
-        order = self._urls[first:] + self._urls[:first]
-        now = asyncio.get_running_loop().time()
-        return sorted(order, key=lambda url: self._down.get(url, 0) > now)
-
-    def failed(self, url: str) -> None:
-        """Remember that a node did not answer."""
-        self._down[url] = asyncio.get_running_loop().time() + DOWN_SECONDS
 
 
 def parse(frame: str | bytes) -> ElementTree.Element:
@@ -152,7 +113,7 @@ class Gateway:
         assert isinstance(client, Client)
         try:
             async with asyncio.timeout(LOGIN_SECONDS):
-                backend = await self._login(client)
+                backend, url = await self._login(client)
         except TimeoutError:
             return await self._reject(client, "connection-timeout")
         except Rejected as rejected:
@@ -161,12 +122,14 @@ class Gateway:
             return await client.close(CloseCode.TRY_AGAIN_LATER, "no node is reachable")
         except ConnectionClosed:
             return None
+        self._nodes.joined(client.jid, url)
         try:
             await self._pass_frames(client, backend)
         finally:
+            self._nodes.left(client.jid, url)
             backend.transport.abort()
 
-    async def _login(self, client: Client) -> ClientConnection:
+    async def _login(self, client: Client) -> tuple[ClientConnection, str]:
         """SASL with the client, then with a node; EXTERNAL's authzid is empty or the client's own bare JID."""
         domain = self._gatekeeper.domain
         opened = parse(await client.recv())
@@ -186,13 +149,13 @@ class Gateway:
             if condition := await self._authenticate(client):
                 await client.send(failure(condition))
                 continue
-            backend = await self._connect(client.jid)
+            backend, url = await self._connect(client.jid)
             try:
                 await client.send(f"<success xmlns='{SASL}'/>")
             except ConnectionClosed:
                 backend.transport.abort()
                 raise
-            return backend
+            return backend, url
         raise Rejected("policy-violation")
 
     async def _authenticate(self, client: Client) -> str | None:
@@ -218,9 +181,9 @@ class Gateway:
             return "incorrect-encoding"
         return None if authzid in ("", client.jid) else "not-authorized"
 
-    async def _connect(self, jid: str) -> ClientConnection:
-        """A logged-in stream to the first node that takes it. Raises Unavailable."""
-        for url in self._nodes.turn():
+    async def _connect(self, jid: str) -> tuple[ClientConnection, str]:
+        """A logged-in stream to the first node that takes it, and the node. Raises Unavailable."""
+        for url in self._nodes.turn(jid):
             try:
                 backend = await connect(
                     url,
@@ -249,7 +212,7 @@ class Gateway:
                 raise
             else:
                 log.info("%s is on %s", jid, url)
-                return backend
+                return backend, url
         raise Unavailable("no node is reachable")
 
     async def _plain(self, backend: ClientConnection, jid: str) -> None:

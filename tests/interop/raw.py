@@ -6,6 +6,7 @@ import asyncio
 import base64
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
 from xml.etree import ElementTree
 from xml.etree.ElementTree import Element
 
@@ -58,6 +59,12 @@ class Raw:
             elif element.tag != f"{{{SM}}}a":
                 self.handled += element.tag.startswith(f"{{{CLIENT}}}")
                 return element
+
+    async def iq(self) -> Element:
+        """The next IQ; presence is passed over."""
+        while (element := await self.receive()).tag != f"{{{CLIENT}}}iq":
+            pass
+        return element
 
     async def open(self) -> Element:
         """A stream header and what the server offers."""
@@ -128,7 +135,7 @@ async def handshake(url: str, token: str | None, origin: str | None = None) -> i
     return 101
 
 
-async def login(server: RunningServer, user: str, url: str | None = None, **claims: object) -> Raw:
+async def login(server: RunningServer, user: str, url: str | None = None, **claims: Any) -> Raw:
     """Authenticated, the stream restarted, nothing bound."""
     client = await dial(url or server.url, server.token(user, **claims))
     offered = [each.text for each in (await client.open()).iter(f"{{{SASL}}}mechanism")]
@@ -138,7 +145,7 @@ async def login(server: RunningServer, user: str, url: str | None = None, **clai
     return client
 
 
-async def online(server: RunningServer, user: str, url: str | None = None, **claims: object) -> Raw:
+async def online(server: RunningServer, user: str, url: str | None = None, **claims: Any) -> Raw:
     """A bound session; the server chose the resource."""
     client = await login(server, user, url, **claims)
     bind = "<bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'/>"

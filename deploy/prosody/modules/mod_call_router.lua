@@ -18,23 +18,23 @@ local patience = module:get_option_number("call_router_timeout", 30); -- seconds
 local pending = {}; -- id of a copy -> { call, device }
 local pending_calls = 0;
 
+-- The call is over: nothing more is awaited from any device.
 local function forget(call)
 	for copy in pairs(call.copies) do pending[copy] = nil; end
-	call.copies, call.done = {}, true;
+	call.timer:stop();
 	pending_calls = pending_calls - 1;
+end
+
+local function reply(call, stanza)
+	call.answered = true;
+	module:send(stanza);
 end
 
 -- Answers the caller with a device's own answer, as if the account had spoken.
 local function answer(call, stanza)
-	forget(call);
-	local reply = st.clone(stanza);
-	reply.attr.from, reply.attr.to, reply.attr.id = call.account, call.caller, call.id;
-	module:send(reply);
-end
-
-local function refuse(call, kind, condition)
-	forget(call);
-	module:send(st.error_reply(call.stanza, kind, condition));
+	local passed = st.clone(stanza);
+	passed.attr.from, passed.attr.to, passed.attr.id = call.account, call.caller, call.id;
+	reply(call, passed);
 end
 
 local function available(user, except)
@@ -58,35 +58,38 @@ local function fork(event)
 	end
 	pending_calls = pending_calls + 1;
 	local call = {
-		stanza = st.clone(stanza), account = account, caller = stanza.attr.from, id = stanza.attr.id, copies = {}, waiting = 0,
+		stanza = st.clone(stanza), account = account, caller = stanza.attr.from, id = stanza.attr.id, copies = {}, waiting = #devices,
 	};
+	call.timer = module:add_timer(patience, function ()
+		forget(call);
+		if not call.answered then reply(call, st.error_reply(call.stanza, "wait", "remote-server-timeout")); end
+	end);
 	for _, device in ipairs(devices) do
 		local copy = st.clone(stanza);
 		copy.attr.id, copy.attr.to = id(), device.full_jid;
 		pending[copy.attr.id] = { call = call, device = device.full_jid };
 		call.copies[copy.attr.id] = true;
-		call.waiting = call.waiting + 1;
 		device.send(copy);
 	end
-	module:add_timer(patience, function ()
-		if not call.done then refuse(call, "wait", "remote-server-timeout"); end
-	end);
 	return true;
 end
 
 module:hook("iq-set/bare/" .. xmlns .. ":call", fork);
 module:hook("iq-set/self/" .. xmlns .. ":call", fork);
 
--- One copy is settled: by its answer, or because its device is gone (stanza is then nil).
+-- One copy is settled: by its answer, or because its device is gone (stanza is then nil). Later answers go nowhere.
 local function settle(copy, entry, stanza)
 	local call = entry.call;
 	pending[copy], call.copies[copy] = nil, nil;
 	call.waiting = call.waiting - 1;
-	if stanza and (stanza.attr.type == "result" or call.waiting == 0) then
-		answer(call, stanza);
-	elseif call.waiting == 0 then
-		refuse(call, "wait", "recipient-unavailable");
+	if not call.answered then
+		if stanza and (stanza.attr.type == "result" or call.waiting == 0) then
+			answer(call, stanza);
+		elseif call.waiting == 0 then
+			reply(call, st.error_reply(call.stanza, "wait", "recipient-unavailable"));
+		end
 	end
+	if call.waiting == 0 then forget(call); end
 end
 
 -- Answers travel to the caller's full JID. Only the device that got a copy may answer it; all are kept from the caller.
