@@ -11,7 +11,7 @@ import ssl as tls
 import xml.etree.ElementTree as ET
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import Any, Final, Protocol, TypeAlias
+from typing import Any, Final, Protocol, TypeAlias, cast
 from urllib.parse import urlsplit
 
 from . import xml
@@ -84,6 +84,7 @@ class Connection:
         self._first: asyncio.Future[None] | None = None
         self._problem: XmppError | None = None
         self._closing = False
+        self._acknowledged = asyncio.Event()
 
     async def start(self) -> None:
         """Connect and log in; raises `XmppError` when the first attempt fails, and then nothing is left running."""
@@ -206,7 +207,7 @@ class Connection:
                 self._client.event("session_end")
             self._begin(frames, session)
             if not session.resumed:
-                await self._client.announce()
+                await self._announce(frames)
             self._tell(session)
             reason = await frames.ended
             if self._problem is not None and not isinstance(self._problem, ConnectFailed):
@@ -219,6 +220,23 @@ class Connection:
             if not frames.ended.done():
                 frames.abort("given up")
                 await frames.ended
+
+    async def _announce(self, frames: Frames) -> None:
+        """Become available, and wait until the server has dealt with that, so that who is told our JID can use it."""
+        await self._client.announce()
+        await self._client.waiting_queue.join()
+        if self._management.enabled:
+            self._acknowledged.clear()
+            frames.write(REQUEST)
+            waiting: asyncio.Future[Any] = asyncio.ensure_future(self._acknowledged.wait())
+            try:
+                await asyncio.wait(
+                    {waiting, cast(asyncio.Future[Any], frames.ended)},
+                    timeout=self._settings.open_timeout,
+                    return_when=asyncio.FIRST_COMPLETED,
+                )
+            finally:
+                waiting.cancel()
 
     async def _token(self) -> str:
         source = self._settings.token
@@ -287,6 +305,7 @@ class Connection:
     def _managed(self, name: str, element: ET.Element) -> None:
         if name == "a":
             self._management.confirmed(element)
+            self._acknowledged.set()
         elif name == "r" and self._frames is not None:
             self._frames.write(self._management.acknowledgement())
 
