@@ -234,7 +234,7 @@ class Gateway:
         downward = asyncio.create_task(self._downward(backend, client))
         try:
             await asyncio.wait({upward, downward}, return_when=asyncio.FIRST_COMPLETED)
-            if upward.done():
+            if backend.close_code is None:
                 await self._client_ended(client, backend, upward)
             elif backend.close_code == CloseCode.NORMAL_CLOSURE:
                 await client.close()
@@ -243,22 +243,26 @@ class Gateway:
         finally:
             for task in (upward, downward):
                 task.cancel()
-            await asyncio.gather(upward, downward, return_exceptions=True)
+            for error in await asyncio.gather(upward, downward, return_exceptions=True):
+                if isinstance(error, Exception) and not isinstance(
+                    error, (ConnectionClosed, Rejected)
+                ):
+                    log.error("%s: a bug in the gateway", client.jid, exc_info=error)
 
     async def _client_ended(
         self, client: Client, backend: ClientConnection, upward: asyncio.Task[None]
     ) -> None:
-        """A lost client's stream stays open at the node, so that it can be resumed; a rejected one's is closed."""
-        try:
-            upward.result()
-            await backend.close()
-        except Rejected as rejected:
+        """A rejected client's stream is closed; any other stays open at the node, so that it can be resumed.
+
+        The node always gets a closing frame. When a connection with a stanza on its way just breaks, ejabberd 23.01 may wait for
+        itself for 15 s, and lose the session.
+        """
+        rejected = upward.exception() if upward.done() else None
+        if isinstance(rejected, Rejected):
             with contextlib.suppress(ConnectionClosed):
                 await backend.send(f"<close xmlns='{FRAMING}'/>")
-                await backend.close()
             await self._reject(client, str(rejected))
-        except ConnectionClosed:
-            pass
+        await backend.close()
 
     async def _upward(self, client: Client, backend: ClientConnection) -> None:
         """Client to node: text only, within the stanza limit and the rate."""
