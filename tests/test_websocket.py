@@ -12,10 +12,10 @@ import ssl
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -41,6 +41,7 @@ from aoba_runtime.websocket import (
 )
 
 SPEC = Path(__file__).parent / "cases" / "plain_websocket" / "spec.yaml"
+T = TypeVar("T")
 TOKEN = "eyJ0.secret-token.c2ln"
 
 
@@ -154,6 +155,11 @@ class Events:
         return event
 
 
+async def soon(awaitable: Awaitable[T]) -> T:
+    """What is awaited, or a failed test."""
+    return await asyncio.wait_for(awaitable, 8)
+
+
 def outgoing(text: str = "{}") -> Outgoing:
     return Outgoing(text.encode())
 
@@ -184,7 +190,7 @@ async def test_generated_client(server: Server, api: Any) -> None:
                 text = json.dumps({"type": "notice", "number": number})
                 await server.connection.send(text if number % 2 else text.encode())
             for number in range(50):
-                notice, incoming = await notices.get()
+                notice, incoming = await soon(notices.get())
                 assert isinstance(notice, api.models.Notice) and notice.number == number
                 assert (incoming.sender, incoming.id) == ("127.0.0.1", str(number + 1))
             assert (transport.refused, transport.unheard) == (0, 0)
@@ -200,7 +206,7 @@ async def test_greeting_waits_for_the_handlers(server: Server, api: Any) -> None
         async with api.SyncClient(transport) as client:
             client.on_notice(lambda notice: seen.put_nowait(notice.number))
             await server.connection.send('{"type": "notice", "number": 3}')
-            assert [await seen.get() for _ in range(4)] == [0, 1, 2, 3]
+            assert [await soon(seen.get()) for _ in range(4)] == [0, 1, 2, 3]
     assert "Cookie" not in server.requests[0].headers
 
 
@@ -227,7 +233,7 @@ async def test_refused_messages_are_counted(
             ):
                 await server.connection.send(bad)
             await server.connection.send('{"type": "notice", "number": 1}')
-            assert await seen.get() == 1
+            assert await soon(seen.get()) == 1
             assert transport.refused == 5
         await server.connection.send('{"type": "notice", "number": 2}')
         await outcome_of(server, transport)
@@ -254,7 +260,7 @@ async def test_receiver_with_a_bug(server: Server) -> None:
         await server.connected()
         await server.connection.send("1")
         await server.connection.send("2")
-        assert await seen.get() == b"2"
+        assert await soon(seen.get()) == b"2"
     assert [type(problem["exception"]) for problem in problems] == [ZeroDivisionError]
 
 
@@ -633,9 +639,9 @@ async def test_nothing_is_sent_after_its_deadline(server: Server, fast: None) ->
         assert server.received.empty()
 
 
-async def test_stalled_network(server: Server) -> None:
+async def test_stalled_network() -> None:
     """A frame that the network does not take by its deadline never arrives as a whole."""
-    async with Proxy(server.port) as proxy:
+    async with serving(max_size=None) as server, Proxy(server.port) as proxy:
         async with websocket.connect(
             f"ws://127.0.0.1:{proxy.port}/", ack_timeout=0.2, max_payload=8_000_000
         ) as transport:
@@ -647,6 +653,20 @@ async def test_stalled_network(server: Server) -> None:
             await server.connected()
             await transport.send(outgoing("after"))
             assert await server.next() == "after"
+
+
+async def test_send_returns_when_the_frame_is_with_the_network() -> None:
+    """Not when it waits in a buffer of ours."""
+    async with serving(max_size=None) as server, Proxy(server.port) as proxy:
+        async with websocket.connect(f"ws://127.0.0.1:{proxy.port}/", ack_timeout=0.3) as transport:
+            await server.connected()
+            proxy.carry.clear()
+            socket = transport._socket
+            assert socket is not None
+            with pytest.raises(AckTimeout):
+                while True:
+                    await transport.send(outgoing("x" * 20_000))
+                    assert socket.transport.get_write_buffer_size() == 0
 
 
 async def test_limits(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -680,7 +700,7 @@ async def test_message_too_large_arrives(server: Server, fast: None) -> None:
         assert connection.close_code == 1009
         await events.next(Reconnecting)
         await (await server.connected()).send("y" * 1000)
-        assert await seen.get() == b"y" * 1000
+        assert await soon(seen.get()) == b"y" * 1000
 
 
 async def test_cancelled_send(server: Server, fast: None) -> None:
@@ -787,7 +807,7 @@ async def test_logs_hold_nothing_secret(server: Server, caplog: pytest.LogCaptur
     caplog.set_level(logging.DEBUG)
     logging.getLogger("websockets.server").setLevel(logging.INFO)
     for auth in ("cookie", "query"):
-        transport = websocket.connect(server.url, TOKEN, auth=auth)  # type: ignore[arg-type]
+        transport = websocket.connect(server.url, TOKEN, auth=auth)
         assert TOKEN not in repr(transport._settings)
         events = Events(transport)
         async with transport:

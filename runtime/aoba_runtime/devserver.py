@@ -155,7 +155,7 @@ class Server:
         """Answer an upgrade request: `None` lets it through."""
         assert isinstance(connection, _Connection)
         status, text = self._judge(connection, request)
-        self.handshakes[status] = self.handshakes.get(status, 0) + 1
+        self.handshakes[int(status)] = self.handshakes.get(status, 0) + 1
         if status == http.HTTPStatus.SWITCHING_PROTOCOLS:
             return None
         log.info("refused an upgrade: %d, %s", status, text)

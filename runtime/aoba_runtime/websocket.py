@@ -267,9 +267,8 @@ class WebSocketTransport:
             raise AckTimeout(_BROKE) from None
         finally:
             self._waiting -= 1
-        if (
-            writing.state is State.CLOSED
-        ):  # then the wait for the buffer ended whether or not it was written
+        # A lost connection ends the wait for the buffer as if all of it had been written.
+        if writing.state is State.CLOSED:
             raise AckTimeout(_BROKE)
 
     def attach(self, receiver: Receiver) -> None:
