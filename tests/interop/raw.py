@@ -25,6 +25,9 @@ SM = "urn:xmpp:sm:3"
 STANZAS = "urn:ietf:params:xml:ns:xmpp-stanzas"
 
 
+Outcome = tuple[str | None, str | None, str]
+"""Sender, id, and what it said."""
+
 _open: list[ClientConnection] = []
 
 
@@ -166,7 +169,7 @@ async def exchange(caller: Raw, callee: Raw, id: str) -> None:
     assert outcome(await caller.receive()) == (callee.jid, id, "result")
 
 
-def outcome(iq: Element) -> tuple[str | None, str | None, str]:
+def outcome(iq: Element) -> Outcome:
     """Who answered what: its sender, id, and "result" or "type/condition"."""
     error = iq.find(f"{{{CLIENT}}}error")
     said = iq.attrib["type"]
