@@ -990,6 +990,9 @@ async def test_shutdown() -> None:
             one = await peer(stack, server, sm=True)
             two = await peer(stack, server, "bob", sm=True)
             half = await stack.enter_async_context(await Peer.connect(server, "eve"))
+            deaf = await stack.enter_async_context(await Peer.connect(server, "dave"))
+            deaf.socket.transport.pause_reading()
+            _, silent = await asyncio.open_connection("127.0.0.1", server.port)
             server.cut(two.jid)
             await two.socket.wait_closed()
             started = time.monotonic()
@@ -997,6 +1000,11 @@ async def test_shutdown() -> None:
         await one.ended("system-shutdown")
         assert one.socket.close_code == 1001
         await half.ended("system-shutdown")
+        deaf.socket.transport.abort()
+        await deaf.socket.wait_closed()
+        await asyncio.sleep(0)  # the client's own tasks end
+        silent.close()
+        await silent.wait_closed()
         assert [task for task in asyncio.all_tasks() if task is not asyncio.current_task()] == []
         with pytest.raises(OSError):
             await Peer.connect(server)

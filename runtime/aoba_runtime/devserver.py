@@ -21,9 +21,10 @@ import asyncio
 import http
 import logging
 import secrets
+import weakref
 from collections.abc import AsyncIterator, Collection, MutableMapping
 from contextlib import asynccontextmanager
-from typing import Any, Final
+from typing import Any, Final, cast
 from urllib.parse import urlsplit
 
 import websockets.asyncio.server as ws
@@ -92,6 +93,7 @@ class Server:
         self._origins = frozenset(origin.lower() for origin in origins)
         self._limits = limits
         self._router = Router(domains, limits, asyncio.get_running_loop().time)
+        self._connections = weakref.WeakSet[_Connection]()
         self._streams: dict[Stream, _Connection] = {}
         self._listener: ws.Server | None = None
         self.port = 0
@@ -128,7 +130,7 @@ class Server:
             port,
             process_request=self._admit,
             subprotocols=[_SUBPROTOCOL],
-            create_connection=_Connection,
+            create_connection=cast(type[_Connection], self._connection),
             server_header=None,
             compression=None,
             max_size=2 * self._limits.stanza,
@@ -141,15 +143,29 @@ class Server:
         self.port = int(self._listener.sockets[0].getsockname()[1])
 
     async def aclose(self) -> None:
-        """Stop listening, end every stream with `system-shutdown`, and wait until no connection is left."""
+        """Stop listening, end every stream with `system-shutdown`, and wait, 2 s at most, until no connection is left."""
         if self._listener is None:
             return
         self._listener.close(close_connections=False)
         for stream in list(self._streams):
             stream.end("system-shutdown", code=1001)
-        await self._listener.wait_closed()
+        for connection in list(self._connections):
+            if connection.state is State.CONNECTING:
+                connection.transport.abort()
+        try:
+            async with asyncio.timeout(2):
+                await self._listener.wait_closed()
+        except TimeoutError:
+            for connection in list(self._connections):
+                connection.transport.abort()
+            await self._listener.wait_closed()
         for session in self._router.sessions:
             session.wake(None)
+
+    def _connection(self, *args: Any, **options: Any) -> _Connection:
+        connection = _Connection(*args, **options)
+        self._connections.add(connection)
+        return connection
 
     def _admit(self, connection: ws.ServerConnection, request: Request) -> Response | None:
         """Answer an upgrade request: `None` lets it through."""
