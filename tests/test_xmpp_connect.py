@@ -11,6 +11,7 @@ from http import HTTPStatus
 from typing import Any
 
 import pytest
+from slixmpp import JID
 from test_xmpp_fake import BOB, TOKEN, WITHIN, FakeServer, Inbox, jwt_of, numbered, session
 
 from aoba_runtime import xmpp
@@ -219,7 +220,7 @@ async def test_frames_stand_alone_and_are_never_white_space() -> None:
         client = transport.client
         client.send_raw(" ")
         client.send_raw("\n")
-        client.send_message(mto=BOB, mbody="hello <&> xmlns=")
+        client.send_message(mto=JID(BOB), mbody="hello <&> xmlns=")
         client.send_raw(
             "<iq type='get' id='mine' to='localhost' xmlns='jabber:client'><ping xmlns='urn:xmpp:ping'/></iq>"
         )
@@ -246,14 +247,16 @@ async def test_closing_ends_the_stream_and_leaves_nothing() -> None:
     before = asyncio.all_tasks()
     async with FakeServer() as server:
         running = asyncio.all_tasks()
+        events: list[xmpp.Event] = []
         async with session(server) as (transport, account):
+            transport.on_event(events.append)
             waiting = asyncio.create_task(transport.send(numbered(1)))
             await account.next()
         with pytest.raises(PeerUnavailable, match="closed"):
             await waiting
         with pytest.raises(PeerUnavailable, match="closed"):
             await transport.send(numbered(2))
-        assert server.closes == [account.jid]
+        assert server.closes == [account.jid] and events == []
         await transport.aclose()
         left = {
             task
@@ -302,7 +305,7 @@ async def test_slixmpp_requests_end_when_the_transport_closes() -> None:
 
     async with FakeServer() as server, session(server) as (transport, account):
         asking = asyncio.ensure_future(
-            transport.client.plugin["xep_0030"].get_info(jid=BOB, timeout=100)
+            transport.client.plugin["xep_0030"].get_info(jid=JID(BOB), timeout=100)
         )
         await account.next()
     with pytest.raises(IqTimeout):

@@ -33,7 +33,7 @@ from aoba_runtime.errors import (
     UnsupportedMessage,
 )
 from aoba_runtime.transport import Outgoing
-from aoba_runtime.xmpp import delivery, duplicates, websocket
+from aoba_runtime.xmpp import delivery, duplicates, websocket, xml
 
 DISCO = "http://jabber.org/protocol/disco#info"
 
@@ -439,23 +439,27 @@ async def noticed(account: Account) -> None:
         pass
 
 
+async def describe(account: Account, query: ET.Element, features: dict[str, str]) -> None:
+    """Answer disco#info with the feature that `features` has for the JID."""
+    if (feature := features.get(query.get("to", ""))) is None:
+        await account.refuse(query, "cancel", "service-unavailable")
+    else:
+        await account.send(
+            f"<iq xmlns='jabber:client' type='result' id='{query.get('id')}' from='{query.get('to')}'>"
+            f"<query xmlns='{DISCO}'><feature var='{feature}'/></query></iq>"
+        )
+
+
 async def says(
     account: Account, features: dict[str, str], stop: Callable[[ET.Element], bool]
 ) -> ET.Element:
-    """Answer disco#info with the feature that `features` has for the JID, until `stop` takes an IQ."""
+    """Answer disco#info until `stop` takes an IQ."""
     while True:
         iq = await account.next()
         if stop(iq):
             return iq
-        if iq.find(f"{{{DISCO}}}query") is None:
-            continue
-        if (feature := features.get(iq.get("to", ""))) is None:
-            await account.refuse(iq, "cancel", "service-unavailable")
-        else:
-            await account.send(
-                f"<iq xmlns='jabber:client' type='result' id='{iq.get('id')}' from='{iq.get('to')}'>"
-                f"<query xmlns='{DISCO}'><feature var='{feature}'/></query></iq>"
-            )
+        if iq.find(f"{{{DISCO}}}query") is not None:
+            await describe(account, iq, features)
 
 
 def is_signal(iq: ET.Element) -> bool:
@@ -483,11 +487,46 @@ async def test_a_bare_jid_goes_to_each_capable_resource_in_order() -> None:
         await account.answer(iqs[1])
         await tasks[0]  # the first that accepts is enough
         await account.refuse(iqs[0], "cancel", "item-not-found")
-        await account.refuse(iqs[2], "cancel", "service-unavailable")
+        await account.refuse(iqs[2], "auth", "forbidden")
+        await noticed(account)
         assert not tasks[1].done()
-        await account.refuse(iqs[3], "auth", "forbidden")
+        await account.refuse(iqs[3], "cancel", "service-unavailable")
         with pytest.raises(NotAParty):
             await tasks[1]
+
+
+async def test_signals_to_a_bare_jid_stay_in_order_however_answers_come() -> None:
+    async with FakeServer() as server, session(server) as (transport, account):
+        await online(account, "bob@localhost/1")
+        tasks = [
+            asyncio.create_task(transport.send(Outgoing(b'{"n":%d}' % n, "bob@localhost")))
+            for n in range(2)
+        ]
+        got: list[ET.Element] = []
+        while len(got) < 2:
+            queries: list[ET.Element] = []
+            await account.request(
+                inner="<ping xmlns='urn:xmpp:ping'/>", kind="get", id=f"p{len(got)}"
+            )
+            while (iq := await account.next()).get("type") != "result":
+                (got if is_signal(iq) else queries).append(iq)
+            for query in reversed(queries):
+                await describe(account, query, PHONES)
+        assert [number_of(iq) for iq in got] == [0, 1]
+        for iq in got:
+            await account.answer(iq)
+        await asyncio.gather(*tasks)
+
+
+async def test_our_own_account_means_our_other_devices() -> None:
+    async with FakeServer() as server, session(server) as (transport, account):
+        await online(account, account.jid, "alice@localhost/tablet")
+        sending = asyncio.create_task(transport.send(Outgoing(b'{"n":1}', "alice@localhost")))
+        can = {"alice@localhost/tablet": xml.CALL, account.jid: xml.CALL}
+        iq = await says(account, can, is_signal)
+        assert iq.get("to") == "alice@localhost/tablet"
+        await account.answer(iq)
+        await sending
 
 
 async def test_resources_that_left_are_not_asked() -> None:

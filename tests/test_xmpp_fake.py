@@ -162,7 +162,12 @@ class FakeServer:
 
     def _admit(self, connection: ServerConnection, request: Request) -> Response | None:
         self.requests.append(request)
-        return None if self.status is None else connection.respond(self.status, "no\n")
+        if self.status is None or request.path != "/xmpp":
+            return None
+        response = connection.respond(self.status, "no\n")
+        if self.status is HTTPStatus.FOUND:
+            response.headers["Location"] = "/elsewhere"
+        return response
 
     async def _serve(self, socket: ServerConnection) -> None:
         try:

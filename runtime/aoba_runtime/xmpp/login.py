@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import json
+import logging
 import xml.etree.ElementTree as ET
 from dataclasses import dataclass, field
 from typing import Final
@@ -13,6 +14,8 @@ from . import xml
 from .errors import AuthRefused, ConnectFailed, SessionReplaced, XmppError
 from .management import ENABLE, StreamManagement
 from .websocket import Frames
+
+log = logging.getLogger("aoba_runtime.xmpp")
 
 _OPEN: Final = f"{{{xml.FRAMING}}}open"
 _CLOSE: Final = f"{{{xml.FRAMING}}}close"
@@ -68,6 +71,8 @@ async def log_in(
             return Session(jid, management, True, management.resume(answer))
         if answer.tag != f"{{{xml.MANAGEMENT}}}failed":
             raise ConnectFailed(f"the server answered <resume/> with {_name(answer)}")
+        said = answer.findtext(f"./{{{xml.STANZAS}}}text") or ", ".join(map(_name, answer))
+        log.warning("the session cannot be resumed: %s", said)
     return await _begin(stream, managed)
 
 
