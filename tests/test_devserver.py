@@ -860,6 +860,28 @@ async def test_resume_takes_over_a_half_open_link(server: Server, peers: AsyncEx
     assert server.jids == [bob.jid]
 
 
+async def test_cut_while_much_is_written(
+    server: Server, peers: AsyncExitStack, caplog: pytest.LogCaptureFixture
+) -> None:
+    """All of it comes again, and nothing was written to the dead socket, which asyncio would complain about."""
+    alice = await peer(peers, server)
+    bob = await peer(peers, server, "bob", sm=True)
+    await alice.send(*(call(f"n{n}", bob.jid) for n in range(300)))
+    first = await bob.recv("c:iq")
+    server.cut(bob.jid)
+    await alice.barrier()
+    await bob.socket.wait_closed()
+    back = await again(peers, server)
+    await back.resume(1, bob.sm_id)
+    await back.recv("sm:resumed")
+    ids = [first.get("id")]
+    while len(ids) < 300:
+        if (element := await back.recv()).tag == tag("c:iq"):
+            ids.append(element.get("id"))
+    assert ids == [f"n{n}" for n in range(300)]
+    assert [record for record in caplog.records if record.name == "asyncio"] == []
+
+
 async def test_resume_refused(server: Server, peers: AsyncExitStack) -> None:
     bob = await peer(peers, server, "bob", sm=True)
     for user, previd in (("mallory", bob.sm_id), ("bob", "x"), ("bob", "")):

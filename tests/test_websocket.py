@@ -15,6 +15,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
+from socket import SHUT_WR
 from typing import Any, TypeVar
 from urllib.parse import parse_qs, urlsplit
 
@@ -667,6 +668,19 @@ async def test_send_returns_when_the_frame_is_with_the_network() -> None:
                 while True:
                     await transport.send(outgoing("x" * 20_000))
                     assert socket.transport.get_write_buffer_size() == 0
+
+
+async def test_write_that_fails(server: Server, fast: None) -> None:
+    """It is no success for the one who sent it, and what follows goes by the next connection."""
+    async with websocket.connect(server.url) as transport:
+        await server.connected()
+        socket = transport._socket
+        assert socket is not None
+        socket.transport.get_extra_info("socket").shutdown(SHUT_WR)
+        with pytest.raises(AckTimeout, match="broke"):
+            await transport.send(outgoing("lost"))
+        await transport.send(outgoing("next"))
+        assert await server.next() == "next"
 
 
 async def test_limits(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -267,8 +267,8 @@ class WebSocketTransport:
             raise AckTimeout(_BROKE) from None
         finally:
             self._waiting -= 1
-        # A lost connection ends the wait for the buffer as if all of it had been written.
-        if writing.state is State.CLOSED:
+        # A write that failed is silent, and a lost connection ends the wait for the buffer as if it had been written.
+        if writing.transport.is_closing():
             raise AckTimeout(_BROKE)
 
     def attach(self, receiver: Receiver) -> None:
@@ -312,7 +312,11 @@ class WebSocketTransport:
             await self._up.wait()
             self._check()
             socket = self._socket
-            if socket is not None and socket.state is State.OPEN:
+            if (
+                socket is not None
+                and socket.state is State.OPEN
+                and not socket.transport.is_closing()
+            ):
                 return socket
             self._up.clear()  # it is closing; the next one sets it
 
