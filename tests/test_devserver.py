@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import contextlib
 import gc
 import logging
 import time
@@ -1051,6 +1052,13 @@ async def test_addresses() -> None:
         with pytest.raises(OSError):
             async with devserver.serve(port=server.port):
                 pass
+    with contextlib.suppress(OSError):  # a machine without IPv6
+        async with devserver.serve("::1", 0) as server:
+            assert server.url == f"ws://[::1]:{server.port}/xmpp"
+            async with await Peer.connect(server) as peer:
+                await peer.send(OPEN.replace("localhost", "::1"))
+                assert (await peer.recv("f:open")).get("from") == "::1"
+                await peer.recv("stream:features")
     with pytest.raises(ValueError, match="32"):
         async with devserver.serve(port=0, secret="short"):
             pass

@@ -49,6 +49,8 @@ DEFAULT_PORT: Final = 8082
 _SUBPROTOCOL: Final = Subprotocol("xmpp")
 _LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 _ANY: Final = frozenset({"", "0.0.0.0", "::"})
+# Not ::1, which localhost is not everywhere.
+_NAMED_LOCALHOST: Final = _ANY | {"localhost", "127.0.0.1"}
 
 log = logging.getLogger("aoba_runtime")
 
@@ -101,7 +103,7 @@ class Server:
     @property
     def url(self) -> str:
         """Where a client connects to, such as `ws://localhost:8082/xmpp`."""
-        host = "localhost" if self._host in _LOOPBACK | _ANY else self._host
+        host = "localhost" if self._host in _NAMED_LOCALHOST else self._host
         return f"ws://{f'[{host}]' if ':' in host else host}:{self.port}{PATH}"
 
     @property

@@ -312,11 +312,7 @@ class WebSocketTransport:
             await self._up.wait()
             self._check()
             socket = self._socket
-            if (
-                socket is not None
-                and socket.state is State.OPEN
-                and not socket.transport.is_closing()
-            ):
+            if socket is not None and socket.state is State.OPEN:
                 return socket
             self._up.clear()  # it is closing; the next one sets it
 
