@@ -74,14 +74,9 @@ async def numbered(
     flying: set[asyncio.Task[None]] = set()
     began = time.monotonic()
     for count, number in enumerate(numbers):
-        while len(flying) >= WINDOW or (ahead := began + count * pace - time.monotonic()) > 0:
-            timeout = None if len(flying) >= WINDOW else ahead
-            if not flying:
-                await asyncio.sleep(ahead)
-                continue
-            done, flying = await asyncio.wait(
-                flying, timeout=timeout, return_when=asyncio.FIRST_COMPLETED
-            )
+        await asyncio.sleep(max(0.0, began + count * pace - time.monotonic()))
+        if len(flying) >= WINDOW:
+            done, flying = await asyncio.wait(flying, return_when=asyncio.FIRST_COMPLETED)
             faults += sum(task.exception() is not None for task in done)
         flying.add(asyncio.create_task(source.send(Outgoing(b"%d" % number, to()))))
     outcomes = await asyncio.gather(*flying, return_exceptions=True)

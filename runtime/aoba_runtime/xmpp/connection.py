@@ -28,6 +28,7 @@ Token: TypeAlias = str | Callable[[], str | Awaitable[str]]
 FIRST_DELAY: Final = 0.2
 LONGEST_DELAY: Final = 5.0
 _STEADY: Final = 1.0
+_BRIEF: Final = 2
 _MOST_UNCONFIRMED: Final = 10_000
 _CLOSE_FRAME: Final = f"{{{xml.FRAMING}}}close"
 _MANAGEMENT: Final = f"{{{xml.MANAGEMENT}}}"
@@ -162,8 +163,8 @@ class Connection:
             else:
                 if self._closing:
                     return
-                if loop.time() - began > _STEADY:
-                    attempt = 0
+                # A link that comes up but breaks soon is worth quick attempts, though not without any pause.
+                attempt = 0 if loop.time() - began > _STEADY else min(attempt, _BRIEF)
             ceiling = min(LONGEST_DELAY, FIRST_DELAY * 2 ** min(attempt, 10))
             delay = random.uniform(0, ceiling)
             attempt += 1

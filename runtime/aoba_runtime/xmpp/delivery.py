@@ -7,7 +7,7 @@ import itertools
 import logging
 import secrets
 import xml.etree.ElementTree as ET
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Final, Protocol
 
 from ..errors import (
@@ -25,6 +25,7 @@ from ..errors import (
 from ..transport import Incoming, Receiver
 from . import xml
 from .duplicates import Duplicates
+from .ordering import HOLD, SETTLES, Numbers, Ordering
 
 MAX_PENDING: Final = 1000
 """How many signals may wait for their answers."""
@@ -63,11 +64,11 @@ class Request:
 
     __slots__ = ("answer", "id", "resent", "stanza", "timer", "to", "written")
 
-    def __init__(self, id: str, to: str, stanza: str, answer: asyncio.Future[ET.Element]) -> None:
+    def __init__(self, id: str, to: str, stanza: str) -> None:
         self.id = id
         self.to = to
         self.stanza = stanza
-        self.answer = answer
+        self.answer: asyncio.Future[ET.Element] = asyncio.get_running_loop().create_future()
         self.written = False
         self.resent = False
         self.timer: asyncio.TimerHandle | None = None
@@ -86,12 +87,16 @@ class Delivery:
     """Requests out, in order and each with a deadline; signals in, each answered exactly once."""
 
     def __init__(self, *, ack_timeout: float, max_payload: int) -> None:
-        self.ids: Final = f"{secrets.token_hex(6)}-"
+        self.ids: Final = f"{secrets.token_hex(6)}."
         self.ack_timeout = ack_timeout
         self.max_payload = max_payload
         self.link: Link | None = None
         self.receiver: Receiver | None = None
-        self._numbers = itertools.count(1)
+        self._numbers = Numbers(self.ids)
+        self._questions = itertools.count(1)
+        self._ordering: Ordering[ET.Element] = Ordering()
+        self._settles = 0.0
+        self._release_timer: asyncio.TimerHandle | None = None
         self._requests: dict[str, Request] = {}
         self._duplicates = Duplicates()
         self._gone: str | None = None
@@ -114,19 +119,28 @@ class Delivery:
             raise PeerUnavailable(self._gone)
 
     def signal(self, to: str, payload: str, deadline: float) -> Request:
-        """Send `payload` to `to`, a JID in normal form; `deadline` is a time of the event loop."""
-        return self.request(to, lambda id: xml.signal(xml.attribute(to), id, payload), deadline)
+        """Send `payload` to `to`, a JID in normal form, now or when the link is up again before `deadline`.
 
-    def request(self, to: str, stanza: Callable[[str], str], deadline: float) -> Request:
-        """Send what `stanza` makes of an id, now or when the link is up again before `deadline`."""
+        `deadline` is a time of the event loop. Raises `LimitExceeded` when too many wait already.
+        """
+        self._check_room()
+        id = self._numbers.next(to)
+        return self._send(Request(id, to, xml.signal(xml.attribute(to), id, payload)), deadline)
+
+    def question(self, to: str, deadline: float) -> Request:
+        """Ask `to` for its features (XEP-0030); otherwise as `signal`."""
+        self._check_room()
+        id = f"{self.ids}0-{next(self._questions)}"
+        return self._send(Request(id, to, xml.disco_info(to, id)), deadline)
+
+    def _check_room(self) -> None:
         self.check_open()
         if len(self._requests) >= MAX_PENDING:
             raise LimitExceeded(f"{MAX_PENDING} requests are waiting for their answers")
-        loop = asyncio.get_running_loop()
-        id = f"{self.ids}{next(self._numbers)}"
-        request = Request(id, to, stanza(id), loop.create_future())
-        request.timer = loop.call_at(deadline, self._expired, request)
-        self._requests[id] = request
+
+    def _send(self, request: Request, deadline: float) -> Request:
+        request.timer = asyncio.get_running_loop().call_at(deadline, self._expired, request)
+        self._requests[request.id] = request
         if self.link is not None and self.link.up:
             self._write(request)
         return request
@@ -163,6 +177,8 @@ class Delivery:
         What a session that could not be resumed may have lost is written once more under the same id, which the
         receiver knows if it came through; the second time it is given up.
         """
+        if resumed:
+            self._settles = asyncio.get_running_loop().time() + SETTLES
         for request in list(self._requests.values()):
             if not request.written:
                 self._write(request)
@@ -178,7 +194,11 @@ class Delivery:
         if kind == "result" or kind == "error":
             return self._answered(iq, kind)
         if kind == "set" and len(iq) == 1 and iq[0].tag == xml.CALL_TAG:
-            self._received(iq, iq[0])
+            may_wait = bool(self._settles) and self._is_settling()
+            for each in self._ordering.arrived(iq.get("from", ""), iq.get("id", ""), iq, may_wait):
+                self._received(each, each[0])
+            if self._ordering.waiting and self._release_timer is None:
+                self._release_timer = asyncio.get_running_loop().call_later(HOLD, self._release)
             return True
         if iq.find(xml.CALL_TAG) is not None:
             self._refuse(
@@ -187,9 +207,21 @@ class Delivery:
             return True
         return False
 
+    def _is_settling(self) -> bool:
+        if asyncio.get_running_loop().time() > self._settles:
+            self._settles = 0.0
+        return bool(self._settles)
+
+    def _release(self) -> None:
+        self._release_timer = None
+        for iq in self._ordering.release():
+            self._received(iq, iq[0])
+
     def fail(self, why: str) -> None:
         """The link is gone for good: everything that waits, and every later request, fails with `PeerUnavailable`."""
         self._gone = why
+        if self._release_timer is not None:
+            self._release_timer.cancel()
         for request in list(self._requests.values()):
             self._finish(request, PeerUnavailable(why))
 

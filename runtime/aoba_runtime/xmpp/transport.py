@@ -251,7 +251,7 @@ class XmppTransport:
 
     async def _ask(self, jid: str) -> frozenset[str]:
         deadline = asyncio.get_running_loop().time() + min(_ASK_WITHIN, self._delivery.ack_timeout)
-        request = self._delivery.request(jid, lambda id: xml.disco_info(jid, id), deadline)
+        request = self._delivery.question(jid, deadline)
         with contextlib.suppress(asyncio.InvalidStateError):
             await self._delivery.settle([request])
         return xml.features(request.answer.result())
