@@ -13,6 +13,7 @@ import re
 import secrets
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Coroutine, Iterable, Mapping, Sequence
@@ -143,6 +144,24 @@ def options(name: str, description: str, *, inner: int = 0, cluster: bool = Fals
         inner_ports=tuple(inner_ports),
         node_ports=tuple(chosen.node_port) if cluster else (),
     )
+
+
+def demand_free(chosen: Options) -> None:
+    """Raises StartError for a port that cannot be listened on."""
+    wanted = [(chosen.bind, port) for port in (chosen.port, *chosen.node_ports)]
+    wanted += [("127.0.0.1", port) for port in chosen.inner_ports]
+    for host, port in wanted:
+        try:
+            family, kind, protocol, _, address = socket.getaddrinfo(
+                host, port, type=socket.SOCK_STREAM
+            )[0]
+            with socket.socket(family, kind, protocol) as probe:
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                probe.bind(address)
+        except OSError as error:
+            raise StartError(
+                f"cannot listen on {host} port {port}: {error.strerror}; see --port"
+            ) from error
 
 
 def write_private(path: Path, text: str) -> None:

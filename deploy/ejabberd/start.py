@@ -11,6 +11,7 @@ async def main() -> None:
     launch.stop_on_signals()
     chosen = launch.options("ejabberd", "Run ejabberd for the Aoba call signals.", inner=1)
     node.demand_packages()
+    launch.demand_free(chosen)
     key = launch.secret(chosen)
     (inner,) = chosen.inner_ports
     server = node.node(chosen, key, "node1", inner)

@@ -112,6 +112,7 @@ async def main() -> None:
         cluster=True,
     )
     node.demand_packages()
+    launch.demand_free(chosen)
     cluster = Cluster(chosen, launch.secret(chosen))
     gateways = [node.gateway(chosen, "gateway", chosen.port, cluster.ports)]
     for name, port, inner in zip(NAMES, chosen.node_ports, cluster.ports):

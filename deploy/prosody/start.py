@@ -63,6 +63,7 @@ async def main() -> None:
     launch.stop_on_signals()
     chosen = launch.options("prosody", "Run Prosody for the Aoba call signals.")
     prosody = launch.program("prosody", "prosody")
+    launch.demand_free(chosen)
     launch.secret(chosen)
     config = chosen.state / "prosody.cfg.lua"
     launch.write_private(config, configuration(chosen))

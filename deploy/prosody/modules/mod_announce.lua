@@ -24,5 +24,6 @@ module:hook("server-started", function ()
 		return;
 	end
 	module:log("error", "Not ready: %s", reason);
-	prosody.shutdown(reason, 1);
+	-- Not from within this event: Prosody's main loop is not there yet.
+	module:add_timer(0, function () prosody.shutdown(reason, 1); end);
 end);
