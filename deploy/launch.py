@@ -229,7 +229,7 @@ class Child:
         self.name = name
         self.log = log
         self._command = [str(part) for part in command]
-        self._env: Mapping[str, str] = os.environ | env
+        self._env: Mapping[str, str] = {**os.environ, "AOBA_STOP_AT_EOF": "", **env}
         self._ready = [re.compile(line) for line in ready]
         self._process: asyncio.subprocess.Process | None = None
         self._reader: asyncio.Task[None] | None = None
@@ -306,7 +306,10 @@ class Child:
 
 
 def stop_on_signals() -> None:
-    """Make the first SIGTERM, SIGINT or SIGHUP cancel the calling task; further ones are ignored."""
+    """Make the first SIGTERM, SIGINT or SIGHUP cancel the calling task; further ones are ignored.
+
+    With AOBA_STOP_AT_EOF set, so does the end of standard input: whoever holds the other end cannot leave us behind.
+    """
     task = asyncio.current_task()
     assert task is not None
     stopping = False
@@ -317,8 +320,16 @@ def stop_on_signals() -> None:
             stopping = True
             task.cancel()
 
+    loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-        asyncio.get_running_loop().add_signal_handler(number, stop)
+        loop.add_signal_handler(number, stop)
+    if os.environ.get("AOBA_STOP_AT_EOF"):
+
+        def end_of_input() -> None:
+            loop.remove_reader(0)
+            stop()
+
+        loop.add_reader(0, end_of_input)
 
 
 async def hold(children: Iterable[Child]) -> None:

@@ -155,10 +155,10 @@ class RunningServer:
         with (self.state / "run.log").open("ab") as log:
             self._process = subprocess.Popen(
                 self._command,
-                stdin=subprocess.DEVNULL,
+                stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=log,
-                env=os.environ | {"PYTHON": sys.executable},
+                env=os.environ | {"PYTHON": sys.executable, "AOBA_STOP_AT_EOF": "yes"},
                 start_new_session=True,
             )
         atexit.register(self._kill)
@@ -203,9 +203,9 @@ class RunningServer:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
         process.wait()
-        if process.stdout is not None:
-            # End of file comes when the last process of the group has let go of the pipe.
-            process.stdout.close()
+        for pipe in (process.stdin, process.stdout):
+            if pipe is not None:
+                pipe.close()
         atexit.unregister(self._kill)
 
 
