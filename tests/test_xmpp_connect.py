@@ -5,9 +5,12 @@ from __future__ import annotations
 import asyncio
 import base64
 import logging
+import shutil
+import ssl
 import subprocess
 import sys
 from http import HTTPStatus
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -364,3 +367,77 @@ def test_the_import_error_says_what_to_install() -> None:
     code = "import sys; sys.modules['slixmpp'] = None\ntry: import aoba_runtime.xmpp\nexcept ImportError as e: print(e)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert "pip install 'aoba-runtime[xmpp]'" in done.stdout
+
+
+@pytest.fixture
+def certificate(tmp_path: Path) -> Path:
+    """A certificate for 127.0.0.1 that signs itself, and its key, in one file."""
+    openssl = shutil.which("openssl")
+    if openssl is None:
+        pytest.skip("openssl is missing")
+    place = tmp_path / "both.pem"
+    command = [
+        openssl,
+        "req",
+        "-x509",
+        "-newkey",
+        "ec",
+        "-pkeyopt",
+        "ec_paramgen_curve:prime256v1",
+        "-nodes",
+    ]
+    command += [
+        "-subj",
+        "/CN=x",
+        "-addext",
+        "subjectAltName=IP:127.0.0.1",
+        "-keyout",
+        place,
+        "-out",
+        tmp_path / "cert.pem",
+    ]
+    subprocess.run(command, check=True, capture_output=True)
+    with place.open("ab") as both:
+        both.write((tmp_path / "cert.pem").read_bytes())
+    return place
+
+
+async def test_tls_is_verified_and_carries_plain(certificate: Path) -> None:
+    server = FakeServer()
+    server.mechanisms = ["PLAIN"]
+    server.tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    server.tls.load_cert_chain(certificate)
+    async with server:
+        error = await refused(server)
+        assert isinstance(error, xmpp.ConnectFailed) and "not trusted" in str(error)
+        assert server.requests == []
+        trusting = ssl.create_default_context(cafile=str(certificate))
+        async with session(server, ssl=trusting) as (transport, account):
+            assert server.auths[0][0] == "PLAIN"
+            assert isinstance(transport.client.socket, (ssl.SSLObject, ssl.SSLSocket))
+            await account.cut()
+            await server.account()
+
+
+async def test_a_proxy_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[bytes] = []
+
+    async def pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while data := await reader.read(4096):
+            writer.write(data)
+        writer.close()
+        await writer.wait_closed()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        asked.append((await reader.readuntil(b"\r\n\r\n")).split(b"\r\n")[0])
+        writer.write(b"HTTP/1.1 200 OK\r\n\r\n")
+        there = await asyncio.open_connection("127.0.0.1", server.port)
+        await asyncio.gather(pump(reader, there[1]), pump(there[0], writer))
+
+    async with FakeServer() as server, await asyncio.start_server(serve, "127.0.0.1", 0) as proxy:
+        url = f"http://127.0.0.1:{proxy.sockets[0].getsockname()[1]}"
+        async with session(server, proxy=url):
+            assert asked == [b"CONNECT 127.0.0.1:%d HTTP/1.1" % server.port]
+        monkeypatch.setenv("http_proxy", url)
+        async with session(server):
+            assert len(asked) == 1

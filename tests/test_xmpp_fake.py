@@ -6,6 +6,7 @@ import asyncio
 import base64
 import json
 import re
+import ssl
 import xml.etree.ElementTree as ET
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -118,10 +119,11 @@ class FakeServer:
         self.closes: list[str] = []
         self._server: Server | None = None
         self.port = 0
+        self.tls: ssl.SSLContext | None = None
 
     @property
     def url(self) -> str:
-        return f"ws://127.0.0.1:{self.port}/xmpp"
+        return f"{'wss' if self.tls else 'ws'}://127.0.0.1:{self.port}/xmpp"
 
     async def __aenter__(self) -> Self:
         await self.listen()
@@ -134,6 +136,7 @@ class FakeServer:
             self.port,
             subprotocols=["xmpp"],  # type: ignore[list-item]
             process_request=self._admit,
+            ssl=self.tls,
             compression=None,
             ping_interval=None,
             close_timeout=0.2,

@@ -95,7 +95,7 @@ class Frames(ClientConnection):
 
     def write(self, frame: str) -> None:
         """Send one text message at once, in one frame; nothing happens when the connection is closing."""
-        if self.protocol.state is State.OPEN:
+        if self.protocol.state is State.OPEN and not self.transport.is_closing():
             self.protocol.send_text(frame.encode())
             self.send_data()
 
