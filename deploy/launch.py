@@ -25,6 +25,8 @@ PATH = "/xmpp"
 RESUME_SECONDS = 60
 MIN_SECRET_BYTES = 32
 TAIL_LINES = 20
+NOT_READY = "Not ready: "
+"""What our own module logs when the server is up and could serve nobody."""
 
 EX_UNAVAILABLE = 69
 """Exit status when a program is missing and may not be installed."""
@@ -274,6 +276,8 @@ class Child:
             while line := await process.stdout.readline():
                 log.write(line)
                 text = line.decode(errors="replace")
+                if NOT_READY in text and not ready.done():
+                    break
                 if seen := next((known for known in awaited if known.search(text)), None):
                     awaited.remove(seen)
                     if not awaited and not ready.done():

@@ -1,4 +1,4 @@
--- Logs one line when the server is up, so that whoever started it need not guess; ends a server that could serve nobody.
+-- Logs one line when the server is up, so that whoever started it need not guess; or why it could serve nobody.
 
 module:set_global();
 
@@ -24,6 +24,4 @@ module:hook("server-started", function ()
 		return;
 	end
 	module:log("error", "Not ready: %s", reason);
-	-- Not from within this event: Prosody's main loop is not there yet.
-	module:add_timer(0, function () prosody.shutdown(reason, 1); end);
 end);
