@@ -261,6 +261,8 @@ async def test_closing_ends_the_stream_and_leaves_nothing() -> None:
             await transport.send(numbered(2))
         assert server.closes == [account.jid] and events == []
         await transport.aclose()
+        with pytest.raises(RuntimeError, match="once"):
+            await transport.__aenter__()
         left = {
             task
             for task in asyncio.all_tasks() - running

@@ -28,7 +28,7 @@ class WebSocketClient(ClientXMPP):
     def __init__(self, domain: str) -> None:
         self._write: Callable[[str], None] | None = None
         self._schedules: dict[str, Callable[..., None]] = {}
-        super().__init__(domain, "", ssl_context=_NO_TLS)
+        super().__init__(domain, "", ssl_context=_NO_TLS, loop=asyncio.get_running_loop())
         withhold_stanzas()
         self.stream_header = xml.open_stream(domain)
         self.stream_footer = xml.CLOSE
@@ -40,8 +40,7 @@ class WebSocketClient(ClientXMPP):
         self.del_event_handler("entity_caps", self.plugin["xep_0115"]._process_caps)
 
     def begin(self) -> None:
-        """Start the task that sends what handlers and plugins queue; needs the running loop."""
-        self.loop = asyncio.get_running_loop()
+        """Start the task that sends what handlers and plugins queue."""
         super().init_plugins()  # type: ignore[no-untyped-call]
         self._run_out_filters = asyncio.ensure_future(self.run_filters())
 

@@ -50,7 +50,7 @@ def connect(
     max_payload: int = 65536,
     route: Route = "auto",
 ) -> XmppTransport:
-    """A transport to the XMPP server at `url`, connected by `async with`.
+    """A transport to the XMPP server at `url`, connected by `async with`; called where an event loop runs.
 
     `token` is a JWT, or a function (plain or async) that gives a fresh one before each attempt to connect; it travels in
     the cookie `auth_token`. `domain` is the XMPP domain, the URL's host by default. `ssl` replaces the default context,
@@ -88,6 +88,7 @@ class XmppTransport:
         self._line: _Line | None = None
         self._up = asyncio.Event()
         self._listeners: list[Callable[[Event], object]] = []
+        self._entered = False
         self._closed: asyncio.Task[None] | None = None
 
     @classmethod
@@ -114,6 +115,9 @@ class XmppTransport:
 
     async def __aenter__(self) -> Self:
         assert self._line is not None
+        if self._entered:
+            raise RuntimeError("a transport is entered once; connect again for another")
+        self._entered = True
         await self._line.start()
         return self
 
