@@ -141,12 +141,12 @@ async def test_the_whole_flow(server: RunningServer, bare: bool) -> None:
                 await send(message, to=to_bob if sender is one else one.jid)
                 got, incoming = await heard.next()
                 assert got == message and incoming.sender == sender.jid
-            for send, message in (
-                (bob.reject_call, models.CallReject(call_id=new_uuid())),
-                (bob.send_busy, models.CallBusy(call_id=new_uuid())),
-            ):
-                await send(message, to=one.jid)
-                assert (await at_alice.next())[0] == message
+            reject, busy = models.CallReject(call_id=new_uuid()), models.CallBusy(
+                call_id=new_uuid()
+            )
+            await bob.reject_call(reject, to=one.jid)
+            await bob.send_busy(busy, to=one.jid)
+            assert [(await at_alice.next())[0] for _ in range(2)] == [reject, busy]
 
 
 @pytest.mark.parametrize(
