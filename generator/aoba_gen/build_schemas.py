@@ -7,9 +7,10 @@ from dataclasses import replace
 from typing import Final
 
 from . import names
+from .build_defaults import default_of, fill_empty, fill_of
 from .diagnostics import Location, Report, shown, suggestion
 from .load import Object
-from .model import Definition, Enum, EnumMember, Fill, Property, Record, Schema, Tag
+from .model import Definition, Enum, EnumMember, Property, Record, Schema, Tag
 from .resolve import Document, Place, reference
 
 _ANNOTATIONS: Final = frozenset(
@@ -31,8 +32,6 @@ _KEYWORDS: Final = _ANNOTATIONS.union(
     _CONSTRAINTS,
     "type enum const format items properties required allOf additionalProperties".split(),
 )
-_FILL: Final = "x-aoba-default"
-_FILL_TYPES: Final = {Fill.NOW_MILLISECONDS: "integer", Fill.UUID: "string"}
 
 
 class Schemas:
@@ -55,7 +54,7 @@ class Schemas:
     def definitions(self) -> tuple[Definition, ...]:
         """Every definition, and with it which constructor arguments may be left out."""
         found = self._definitions
-        while (filled := _fill_empty(found)) != found:
+        while (filled := fill_empty(found)) != found:
             found = filled
         return tuple(found.values())
 
@@ -190,7 +189,7 @@ class Schemas:
             schema = self._enum_constant(schema, inherited.schema.ref, place)
         is_required = name in required or (inherited is not None and inherited.required)
         default = place.get("default")
-        fill = self._fill(place, schema) or (inherited.fill if inherited else None)
+        fill = fill_of(place, schema, self._report) or (inherited.fill if inherited else None)
         return Property(
             name=name,
             python=scope.claim(names.field(name), name, properties.key_location(name)),
@@ -198,7 +197,9 @@ class Schemas:
             required=is_required,
             doc=place.text("description") if place.pointer == raw.pointer else "",
             has_default=default is not None and not is_required,
-            default=default.value() if default else None,
+            default=(
+                default_of(default, schema, self._definitions, self._report) if default else None
+            ),
             fill=fill if is_required else None,
         )
 
@@ -227,23 +228,6 @@ class Schemas:
                 or f"expected one of {', '.join(map(shown, values))}",
             )
         return replace(schema, ref=enum)
-
-    def _fill(self, place: Place, schema: Schema) -> Fill | None:
-        wish = place.get(_FILL)
-        if wish is None:
-            return None
-        for fill, kind in _FILL_TYPES.items():
-            if wish.value() == fill.value and kind in schema.types:
-                return fill
-        expected = " or ".join(
-            f"{fill.value!r} (of type {kind})" for fill, kind in _FILL_TYPES.items()
-        )
-        self._report.error(
-            "unknown-default",
-            f"{_FILL} is {shown(wish.value())} on a property of type {shown(', '.join(schema.types))}, expected {expected}",
-            wish.location,
-        )
-        return None
 
     def _constants(self, name: str) -> Iterator[tuple[str, Tag]]:
         for record in self._lineage(name):
@@ -321,34 +305,3 @@ def _texts(place: Place, name: str) -> Iterator[str]:
     for item in listed.items() if listed else ():
         if isinstance(value := item.value(), str):
             yield value
-
-
-def _fill_empty(found: dict[str, Definition]) -> dict[str, Definition]:
-    """`found`, with each required object that itself requires nothing marked so that a constructor makes it."""
-
-    def all_fields(name: str) -> dict[str, Property]:
-        record = found.get(name)
-        if not isinstance(record, Record):
-            return {}
-        inherited = {key: field for base in record.bases for key, field in all_fields(base).items()}
-        return inherited | {field.name: field for field in record.properties}
-
-    def requires_nothing(name: str) -> bool:
-        return isinstance(found.get(name), Record) and all(map(_given, all_fields(name).values()))
-
-    def filled(field: Property) -> Property:
-        empty = field.required and not _given(field) and requires_nothing(field.schema.ref or "")
-        return replace(field, fill=Fill.EMPTY) if empty else field
-
-    return {
-        name: (
-            replace(made, properties=tuple(map(filled, made.properties)))
-            if isinstance(made, Record)
-            else made
-        )
-        for name, made in found.items()
-    }
-
-
-def _given(field: Property) -> bool:
-    return not field.required or field.fill is not None or field.schema.const is not None
