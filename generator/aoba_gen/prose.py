@@ -15,8 +15,12 @@ _FENCE: Final = re.compile(r"\s*(```|~~~)")
 
 
 def literal(value: object) -> str:
-    """A JSON value as a Python expression that says the same."""
-    return ascii(value) if isinstance(value, str) and not value.isprintable() else repr(value)
+    """A JSON scalar as a Python expression that says the same; `TypeError` for anything else."""
+    if isinstance(value, str):
+        return repr(value) if value.isprintable() else ascii(value)
+    if value is None or isinstance(value, (bool, int, float)):
+        return repr(value)
+    raise TypeError(f"not a JSON scalar: {value}")
 
 
 def docstring(text: str, indent: int = 0) -> str:

@@ -14,7 +14,7 @@ from dataclasses import replace
 from typing import Final
 
 from .model import Definition, Enum, Fill, Json, Model, Property, Record, Schema
-from .prose import docstring, literal
+from .prose import docstring
 
 _FILLS: Final = {Fill.NOW_MILLISECONDS: "now_milliseconds", Fill.UUID: "new_uuid"}
 _FORMATS: Final = {"uuid": "aoba_runtime.Uuid"}
