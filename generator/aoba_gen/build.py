@@ -55,11 +55,14 @@ class _Builder:
             self._operation(name, place) for name, place in _fields(self._root, "operations")
         )
         channels = tuple(self._channels.values())
-        unions = channels if len(channels) == 1 else (*channels, self._everything())
+        if not channels:
+            self._unsupported("a document without channels", self._root)
+        is_refused = any(not channel.routes for channel in channels)
+        unions = channels if len(channels) == 1 or is_refused else (*channels, self._everything())
         info = self._root.get("info") or self._root
         title = info.text("title")
         return Model(
-            package=package or names.package(title),
+            package=package or self._package(title, info),
             client=names.client(title),
             title=title,
             version=info.text("version"),
@@ -77,6 +80,18 @@ class _Builder:
             sends=tuple(made for made in operations if made.action == "send"),
             definitions=self._schemas.definitions(),
         )
+
+    def _package(self, title: str, info: Place) -> str:
+        """The package's name, made of the title."""
+        package = names.package(title)
+        if names.is_taken_module(package):
+            self._report.error(
+                "package-name",
+                f"the title {shown(title)} makes the package name {package!r}, which Python or its libraries use",
+                info.key_location("title"),
+                "choose another name with --package NAME",
+            )
+        return package
 
     def _message_places(self) -> Iterator[Place]:
         for _, channel in _fields(self._root, "channels"):
@@ -121,7 +136,9 @@ class _Builder:
         return self._carrier(
             Channel(
                 name=name,
-                constant=self._message_names.claim(names.constant(name), name, place.location),
+                constant=self._message_names.claim(
+                    f"{names.constant(name)}_CHANNEL", name, place.location
+                ),
                 union=self._message_names.claim(
                     names.pascal(name) + "Message", name, place.location
                 ),
@@ -142,7 +159,7 @@ class _Builder:
             for route in made.routes
         }
         everything = Channel(
-            "", "ANY", "AnyMessage", "#/channels", None, "", "Any message of any channel"
+            "", "ANY_CHANNEL", "AnyMessage", "#/channels", None, "", "Any message of any channel"
         )
         return self._carrier(everything, list(messages.values()), self._root)
 
@@ -154,9 +171,11 @@ class _Builder:
         discriminator, tags = self._schemas.discriminator([message.payload for message in messages])
         if discriminator is None:
             self._unsupported(
-                f"{channel.union_doc} cannot be told apart: no required property has another constant in each",
+                f"the messages of {_named(channel)} cannot be told apart: "
+                "they share no required property with a constant of its own in each",
                 place,
                 "messages",
+                "give each payload a required property such as 'type' with a 'const' of its own",
             )
             return channel
         return replace(
@@ -219,12 +238,23 @@ class _Builder:
             if place.raw(field) is not None:
                 self._unsupported(f"{what} {shown(place.key)} has {field!r}", place, field)
 
-    def _unsupported(self, what: str, place: Place, field: str = "") -> None:
+    def _unsupported(
+        self,
+        what: str,
+        place: Place,
+        field: str = "",
+        hint: str = "say it otherwise; the README lists what is supported",
+    ) -> None:
         self._report.error(
             "unsupported-feature",
             f"{what}; this is valid AsyncAPI, but not supported yet",
             place.key_location(field),
+            hint,
         )
+
+
+def _named(channel: Channel) -> str:
+    return f"channel {shown(channel.name)}" if channel.name else "all channels together"
 
 
 def _fields(place: Place, name: str) -> Iterator[tuple[str, Place]]:

@@ -32,11 +32,13 @@ def fill_of(place: Place, schema: Schema, report: Report) -> Fill | None:
     for fill, kind in _FILL_TYPES.items():
         if wish.value() == fill.value and kind in schema.types:
             return fill
-    expected = " or ".join(f"{fill.value!r} (of type {kind})" for fill, kind in _FILL_TYPES.items())
+    expected = " or ".join(f"{fill.value!r} (type {kind})" for fill, kind in _FILL_TYPES.items())
+    kind = f"with type {schema.types[0]}" if schema.types else "without a type"
     report.error(
         "unknown-default",
-        f"{_FILL} is {shown(wish.value())} on a property of type {shown(', '.join(schema.types))}, expected {expected}",
+        f"{_FILL} is {shown(wish.value())} on a property {kind}, expected {expected}",
         wish.location,
+        "correct the value or the property's type, or take it out",
     )
     return None
 
@@ -51,6 +53,7 @@ def default_of(
             "unsupported-schema",
             "the default of an object is valid, but not supported yet",
             place.location,
+            "say it otherwise; the README lists what is supported",
         )
     elif not _fits(value, schema, definitions):
         report.error(

@@ -287,7 +287,10 @@ class Schemas:
     def _unsupported(self, what: str, place: Place, keyword: str) -> None:
         location: Location = place.key_location(keyword)
         self._report.error(
-            "unsupported-schema", f"{what} is valid, but not supported yet", location
+            "unsupported-schema",
+            f"{what} is valid, but not supported yet",
+            location,
+            "say it otherwise; the README lists what is supported",
         )
 
 

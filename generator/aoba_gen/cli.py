@@ -11,7 +11,7 @@ from typing import Final
 import click
 
 from .diagnostics import Diagnostic, Refused, Report
-from .pipeline import generate
+from .pipeline import Current, generate
 from .write import Outcome, Plan, State, Unwritable, apply, diff
 
 _USAGE_RULES: Final = frozenset({"file-missing", "file-is-folder", "file-unreadable"})
@@ -97,8 +97,8 @@ def main(
     try:
         plan = generate(spec, out, package, report)
         _tell(report.diagnostics)
-        if isinstance(plan, list):
-            _summarize(out, Outcome((), tuple(plan), (), ()), quiet or show_diff)
+        if isinstance(plan, Current):
+            _summarize(plan.folder, Outcome((), plan.files, (), ()), quiet or show_diff)
             return
         if show_diff:
             click.echo(diff(plan, force=force), nl=False)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import dataclass
 from pathlib import Path
 
 from .build import build
@@ -22,8 +23,16 @@ def compile_model(source: Source, package: str | None, report: Report) -> Model:
     return build(document, package, report)
 
 
-def generate(spec: Path, out: Path, package: str | None, report: Report) -> Plan | list[str]:
-    """What writing the package of `spec` below `out` would change, or, when nothing would, just its files.
+@dataclass(frozen=True, slots=True)
+class Current:
+    """An output folder that is as generated, found out without generating."""
+
+    folder: Path
+    files: tuple[str, ...]
+
+
+def generate(spec: Path, out: Path, package: str | None, report: Report) -> Plan | Current:
+    """What writing the package of `spec` below `out` would change, if anything.
 
     Reads `spec` and the output folder, writes nothing. Raises `Refused` for a document that cannot be used and
     `Unwritable` for an output folder that cannot.
@@ -34,7 +43,7 @@ def generate(spec: Path, out: Path, package: str | None, report: Report) -> Plan
     seal = _seal(source, model.package)
     unchanged = sealed(folder, seal)
     if unchanged is not None:
-        return list(unchanged)
+        return Current(folder, unchanged)
     return plan(render(model), folder, seal)
 
 

@@ -17,6 +17,8 @@ _FENCE: Final = re.compile(r"\s*(```|~~~)")
 def literal(value: object) -> str:
     """A JSON scalar as a Python expression that says the same; `TypeError` for anything else."""
     if isinstance(value, str):
+        if value.isprintable() and not {'"', "\\"} & set(value):
+            return f'"{value}"'  # as black has it: text that black changes it formats twice
         return repr(value) if value.isprintable() else ascii(value)
     if value is None or isinstance(value, (bool, int, float)):
         return repr(value)
@@ -25,7 +27,7 @@ def literal(value: object) -> str:
 
 def docstring(text: str, indent: int = 0) -> str:
     """A text as a docstring whose lines, but for the first, are indented by `indent` spaces."""
-    lines = [line.rstrip() for line in _filled(text, WIDTH - indent - len('"""'))]
+    lines = [line.rstrip() for line in _filled(text, WIDTH - indent - len('""""""'))]
     if len(lines) == 1:
         (line,) = lines
         body = f'{_quoted(line[:-1])}\\"' if line.endswith('"') else _quoted(line)

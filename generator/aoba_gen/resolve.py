@@ -128,13 +128,16 @@ class _Lost(Exception):
 
 
 class _Cycle(Exception):
-    """A reference that leads back to itself."""
+    """References that lead round and round; `pointer` is one of the places."""
+
+    def __init__(self, pointer: str) -> None:
+        self.pointer = pointer
 
 
 def _arrive(place: Place, trail: frozenset[str]) -> Place:
     while (pointer := reference(place.node)) is not None:
         if place.pointer in trail:
-            raise _Cycle
+            raise _Cycle(place.pointer)
         trail |= {place.pointer}
         place = _walk(place.document.root, pointer, trail)
     return place
@@ -204,7 +207,11 @@ def _check_version(source: Source, report: Report) -> None:
             "unsupported-version",
             f"AsyncAPI {version} is not supported yet, expected {' or '.join(SUPPORTED_VERSIONS)}",
             node.location,
-            "convert the document to 3.0.0, for example with 'asyncapi convert'",
+            (
+                "write 3.0.0 if the document uses nothing that is new in 3.1.0"
+                if version == "3.1.0"
+                else "convert the document, for example with 'asyncapi convert'"
+            ),
         )
         return
     near = (
@@ -257,13 +264,14 @@ def _check_reference(place: Place, report: Report) -> None:
         return
     try:
         _arrive(place, frozenset())
-    except _Cycle:
-        report.error(
-            "ref-cycle",
-            f"$ref {shown(pointer)} leads back to itself and never to a value",
-            location,
-            "let one of the references on the way be the value itself",
-        )
+    except _Cycle as cycle:
+        if cycle.pointer == place.pointer:  # else it only leads into the cycle
+            report.error(
+                "ref-cycle",
+                f"$ref {shown(pointer)} leads back to itself and never to a value",
+                location,
+                "let one of the references on the way be the value itself",
+            )
     except _Lost as lost:
         known = list(lost.place.node.fields) if isinstance(lost.place.node, Object) else []
         where = "the document" if lost.place.pointer == "#" else shown(lost.place.pointer)

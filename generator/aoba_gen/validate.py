@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Final
 
+from . import names
 from .diagnostics import Report, shown, suggestion
 from .load import Array, Object, Scalar, plain
 from .resolve import Document, Place, reference
@@ -43,10 +44,10 @@ class _Structure:
     def _check_place(self, place: Place, shape: Shape, what: str) -> None:
         if shape.kind == "map":
             if self._is(
-                place, Object, f"{what} should be an object that maps names to {shape.name}s"
+                place, Object, f"{what} should be an object that maps names to {_worded(shape)}s"
             ):
                 for name, child in place.raw_fields():
-                    self.check(child, shape.inner, f"{shape.name} {shown(name)}")
+                    self.check(child, shape.inner, f"{_worded(shape)} {shown(name)}")
         elif shape.kind == "list":
             if self._is(place, Array, f"{what} should be a list"):
                 for child in place.raw_items():
@@ -124,6 +125,11 @@ class _Structure:
         self._report.error("wrong-type", f"{expected}, not {shown(value)}", place.location, quotes)
 
 
+def _worded(shape: Shape) -> str:
+    """The shape's name in words: "server variable"."""
+    return " ".join(names.words(shape.name)).lower()
+
+
 def _channels(document: Document) -> Iterator[tuple[str, Place]]:
     channels = document.root.get("channels")
     return channels.fields() if channels else iter(())
@@ -137,13 +143,13 @@ def _operations(document: Document) -> Iterator[tuple[str, Place]]:
 def operation_action(document: Document, report: Report) -> None:
     """An operation's action is 'send' or 'receive'."""
     for name, operation in _operations(document):
+        given = operation.get("action")
         action = operation.text("action")
-        if action not in ("send", "receive"):
-            place = operation.get("action") or operation
+        if given and isinstance(given.value(), str) and action not in ("send", "receive"):
             report.error(
                 "operation-action",
                 f"operation {shown(name)} has action {shown(action)}, expected 'send' or 'receive'",
-                place.location,
+                given.location,
                 suggestion(action, ("send", "receive"))
                 or "'send' when this application sends the message",
             )

@@ -23,6 +23,7 @@ MAX_RUNNING_HANDLERS: Final = 1000
 """How many coroutine handlers of one client may run at once; a message past that is answered `LimitExceeded`."""
 
 log = logging.getLogger("aoba_runtime")
+log.addHandler(logging.NullHandler())
 
 
 class Hook(Generic[T]):
@@ -67,10 +68,10 @@ def _with_incoming(handler: Any) -> Any:
     if not callable(handler):
         raise TypeError(f"a handler is a function, not {handler!r}")
     try:
-        inspect.signature(handler).bind(None, None)
+        inspect.signature(handler).bind(None)
     except TypeError:
-        return lambda payload, incoming: handler(payload)
-    return handler
+        return handler
+    return lambda payload, incoming: handler(payload)
 
 
 class Client:

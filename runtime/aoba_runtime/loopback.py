@@ -39,7 +39,7 @@ class Endpoint:
     next ones only.
     """
 
-    def __init__(self, name: str, ack_timeout: float) -> None:
+    def __init__(self, name: str, ack_timeout: float = 10.0) -> None:
         self.name = name
         self.ack_timeout = ack_timeout
         self.delay = 0.0

@@ -13,6 +13,7 @@ from pydantic import TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails, from_json
 
 from .errors import BadMessage, Problem, UnsupportedMessage
+from .wire import WireModel, absent_fields
 
 T = TypeVar("T")
 
@@ -34,18 +35,19 @@ class Message(Generic[T]):
 
     def decode(self, data: bytes | str) -> T:
         """The payload that `data` (JSON text, UTF-8) holds; raises `BadMessage` with the problems and their places."""
+        data = _bytes(data)
         try:
             return self._validate(data)
         except ValidationError as error:
             refused, integers = error, _with_integers(data, error)
-        except ValueError as error:  # text that UTF-8 cannot hold
-            raise _not_json(error) from None
         if integers is not None:
             try:
                 return self._validate(integers)
             except ValidationError as error:
                 refused = error
-        raise _bad(self.name, refused)
+        problems = {problem.path: problem for problem in _problems(refused, self.payload, data)}
+        text = f"not a {self.name}: " + "; ".join(map(str, problems.values()))
+        raise BadMessage(text, problems=problems.values())
 
     def encode(self, value: T) -> bytes:
         """`value` as JSON text (UTF-8) with wire names; `TypeError` when it is not this message's payload."""
@@ -59,7 +61,7 @@ class Message(Generic[T]):
         """Whether `value` is this message's payload."""
         return isinstance(value, self.payload)
 
-    def _validate(self, data: bytes | str) -> T:
+    def _validate(self, data: bytes) -> T:
         return self._adapter.validate_json(data, strict=True, by_alias=True, by_name=False)
 
     @cached_property
@@ -103,7 +105,7 @@ class Channel(Generic[T]):
         if self.discriminator is None:
             return next(iter(self.routes.values()))
         try:
-            root = from_json(data)
+            root = from_json(_bytes(data))
         except ValueError as error:
             raise _not_json(error) from None
         if not isinstance(root, dict):
@@ -149,11 +151,18 @@ class Server:
     security: tuple[str, ...] = ()
 
 
+def _bytes(data: bytes | str) -> bytes:
+    try:
+        return data.encode() if isinstance(data, str) else data
+    except UnicodeEncodeError as error:  # a lone surrogate
+        raise _not_json(error) from None
+
+
 _ENUM_MEMBER: Final = re.compile(r"<\w+\.\w+: ('[^']*')>")
 _INTEGER_ERRORS: Final = frozenset({"int_type", "literal_error"})
 
 
-def _with_integers(data: bytes | str, error: ValidationError) -> bytes | None:
+def _with_integers(data: bytes, error: ValidationError) -> bytes | None:
     """`data` with 1.0 written as 1, which JSON Schema takes for the same integer; `None` when that cannot help."""
     if not any(
         problem["type"] in _INTEGER_ERRORS
@@ -175,11 +184,6 @@ def _integers(value: object) -> object:
     return value
 
 
-def _bad(name: str, error: ValidationError) -> BadMessage:
-    problems = tuple(_problems(error))
-    return BadMessage(f"not a {name}: " + "; ".join(map(str, problems)), problems=problems)
-
-
 def _not_json(error: ValueError) -> BadMessage:
     return _bad_at("", f"should be JSON: {error}")
 
@@ -189,10 +193,15 @@ def _bad_at(path: str, expected: str) -> BadMessage:
     return BadMessage(str(problem), problems=[problem])
 
 
-def _problems(error: ValidationError) -> Iterator[Problem]:
+def _problems(error: ValidationError, payload: type[object], data: bytes) -> Iterator[Problem]:
     details: ErrorDetails
+    is_json = True
     for details in error.errors(include_url=False, include_input=False):
+        is_json &= details["type"] != "json_invalid"
         yield Problem(_path(details["loc"]), _ENUM_MEMBER.sub(r"\1", details["msg"]))
+    if is_json and issubclass(payload, WireModel):
+        for path in absent_fields(payload, from_json(data)):
+            yield Problem(_path(path), "Field required")
 
 
 def _path(location: tuple[int | str, ...]) -> str:

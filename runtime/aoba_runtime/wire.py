@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import time
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import Annotated, Final, Literal, Self, TypeAlias, TypeVar, get_args, get_origin
@@ -22,6 +22,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
 T = TypeVar("T")
+Path: TypeAlias = tuple[int | str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +132,20 @@ class WireModel(BaseModel):
         for name, value in (update or {}).items():
             setattr(copy, name, value)
         return copy
+
+
+def absent_fields(model: type[BaseModel], wire: object, path: Path = ()) -> Iterator[Path]:
+    """Where in the JSON value `wire` a field is absent that the default of `model` or of one inside would hide."""
+    if not isinstance(wire, dict):
+        return
+    for name, field in model.model_fields.items():
+        key = field.alias or name
+        inner = field.annotation
+        if key in wire:
+            if isinstance(inner, type) and issubclass(inner, WireModel):
+                yield from absent_fields(inner, wire[key], (*path, key))
+        elif _is_always_sent(field) and not field.is_required():
+            yield (*path, key)
 
 
 def _refusal(model: type[BaseModel], missing: list[str], nulls: list[str]) -> ValidationError:
