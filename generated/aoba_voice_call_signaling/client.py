@@ -12,13 +12,13 @@ class AobaVoiceCallSignalingClient(Client):
     """Aoba Voice Call Signaling API 1.0.0, as the application that the document describes."""
 
     def __init__(self, transport: Transport) -> None:
-        super().__init__(transport, [messages.CALL_SIGNALING])
+        super().__init__(transport, [messages.CALL_SIGNALING_CHANNEL])
 
     async def initiate_call(self, message: models.CallInitiate, to: str | None = None) -> None:
         """Initiate a voice call
 
-        Start a new voice call with another user. The callee will receive the initiate signal and
-        can respond with accept, reject, or busy.
+        Start a new voice call with another user. The callee will receive the initiate signal
+        and can respond with accept, reject, or busy.
         """
         await self._send(operations.INITIATE_CALL, message, to)
 
@@ -72,7 +72,8 @@ class AobaVoiceCallSignalingClient(Client):
     async def send_hangup(self, message: models.CallHangup, to: str | None = None) -> None:
         """End the call
 
-        Terminate the call. Include the reason and optional duration if the call was connected.
+        Terminate the call. Include the reason and optional duration if the call was
+        connected.
         """
         await self._send(operations.SEND_HANGUP, message, to)
 
