@@ -81,6 +81,16 @@ def test_is_what_the_generator_writes(fresh: Path) -> None:
         ).read_bytes() == place.read_bytes(), f"generate again: {name} is not current"
 
 
+def test_is_what_was_wished_for() -> None:
+    """The golden files were written by hand first; they change when the wish does."""
+    wish = Path(__file__).parent / "cases" / "golden" / "aoba_voice_call_signaling"
+    written = Path(api.__file__).parent
+    names = {place.name for place in written.iterdir() if place.suffix == ".py"}
+    assert {place.name for place in wish.iterdir() if place.suffix == ".py"} == names
+    for name in sorted(names):
+        assert (written / name).read_text() == (wish / name).read_text(), name
+
+
 def test_check_says_so_too(cli: Cli, spec: Path) -> None:
     result = cli(spec, "-o", ROOT / "generated", "--check")
     assert (result.exit_code, result.stderr) == (0, "")

@@ -8,9 +8,12 @@ import runpy
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
+from click.testing import Result
 
 CASES = Path(__file__).parent / "cases"
 WRONG = "wrong_client.py"
@@ -70,10 +73,13 @@ def pyright(cwd: Path, *arguments: str) -> set[tuple[str, int]]:
 
 
 @pytest.fixture(scope="module")
-def client(tmp_path_factory: pytest.TempPathFactory, fresh: Path) -> Path:
-    """The folder of a user: the package in `out/`, one client that is right and one that is wrong."""
+def client(
+    tmp_path_factory: pytest.TempPathFactory, fresh: Path, cli: Callable[..., Result]
+) -> Path:
+    """The folder of a user: two packages in `out/`, one client that is right and one that is wrong."""
     folder = tmp_path_factory.mktemp("client").resolve()
     shutil.copytree(fresh, folder / "out")
+    assert cli(CASES / "library" / "spec.yaml", "-o", folder / "out").exit_code == 0
     for name in ("right_client.py", WRONG):
         shutil.copy(CASES / name, folder)
     settings = {
@@ -95,12 +101,12 @@ def marked() -> set[tuple[str, int]]:
 
 
 def test_mypy_is_content_with_the_project(root: Path) -> None:
-    folders = ("generator", "runtime", "generated", "tests")
+    folders = ("benchmarks", "examples", "generated", "generator", "runtime", "tests")
     assert mypy(root, root / ".mypy_cache", "--exclude=^tests/cases/", *folders) == CLEAN
 
 
 def test_pyright_is_content_with_the_project(root: Path) -> None:
-    assert pyright(root) == CLEAN
+    assert pyright(root, "--project", str(root)) == CLEAN
 
 
 def test_mypy_tells_a_right_client_from_a_wrong_one(
@@ -113,6 +119,8 @@ def test_mypy_tells_a_right_client_from_a_wrong_one(
             root / ".mypy_cache" / "client",
             "-p",
             "aoba_voice_call_signaling",
+            "-p",
+            "library_api_desk",
             "-m",
             "right_client",
             "-m",
