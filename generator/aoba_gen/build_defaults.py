@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import operator
+from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import Final
+from typing import Final, TypeAlias
 
 from .diagnostics import Report, shown
 from .load import Json
@@ -13,6 +14,7 @@ from .resolve import Place
 
 _FILL: Final = "x-aoba-default"
 _FILL_TYPES: Final = {Fill.NOW_MILLISECONDS: "integer", Fill.UUID: "string"}
+_Bound: TypeAlias = Callable[[Json, int | float | str | bool], bool]
 _JSON_TYPES: Final[Mapping[str, tuple[type, ...]]] = {
     "null": (type(None),),
     "boolean": (bool,),
@@ -22,6 +24,29 @@ _JSON_TYPES: Final[Mapping[str, tuple[type, ...]]] = {
     "array": (list,),
     "object": (dict,),
 }
+
+
+def _number(compare: Callable[[float, float], bool]) -> _Bound:
+    return lambda value, limit: not isinstance(value, (int, float)) or compare(value, float(limit))
+
+
+def _size(compare: Callable[[float, float], bool]) -> _Bound:
+    return lambda value, limit: not isinstance(value, (str, list)) or compare(
+        len(value), float(limit)
+    )
+
+
+_BOUNDS: Final[Mapping[str, _Bound]] = {
+    "minimum": _number(operator.ge),
+    "maximum": _number(operator.le),
+    "exclusiveMinimum": _number(operator.gt),
+    "exclusiveMaximum": _number(operator.lt),
+    "minLength": _size(operator.ge),
+    "maxLength": _size(operator.le),
+    "minItems": _size(operator.ge),
+    "maxItems": _size(operator.le),
+}
+"""Whether a value keeps to a bound, for the bounds that are quick to tell."""
 
 
 def fill_of(place: Place, schema: Schema, report: Report) -> Fill | None:
@@ -48,12 +73,12 @@ def default_of(
 ) -> Json:
     """A documented default; reports one that its own schema does not allow."""
     value = place.value()
-    if isinstance(definitions.get(schema.ref or ""), Record):
+    if _holds_objects(schema, definitions):
         report.error(
             "unsupported-schema",
-            "the default of an object is valid, but not supported yet",
+            "a default that holds objects is not supported yet",
             place.location,
-            "say it otherwise; the README lists what is supported",
+            "describe the default in words instead",
         )
     elif not _fits(value, schema, definitions):
         report.error(
@@ -65,6 +90,12 @@ def default_of(
     return value
 
 
+def _holds_objects(schema: Schema, definitions: Mapping[str, Definition]) -> bool:
+    if schema.items is not None:
+        return _holds_objects(schema.items, definitions)
+    return schema.ref is not None and not isinstance(definitions.get(schema.ref), Enum)
+
+
 def _fits(value: Json, schema: Schema, definitions: Mapping[str, Definition]) -> bool:
     if value is None and schema.nullable:
         return True
@@ -74,7 +105,13 @@ def _fits(value: Json, schema: Schema, definitions: Mapping[str, Definition]) ->
     if schema.const is not None and value != schema.const:
         return False
     if isinstance(value, list) and schema.items is not None:
-        return all(_fits(item, schema.items, definitions) for item in value)
+        items = schema.items
+        if not all(_fits(item, items, definitions) for item in value):
+            return False
+    if not all(
+        _BOUNDS[bound](value, limit) for bound, limit in schema.constraints if bound in _BOUNDS
+    ):
+        return False
     kinds = [kind for name in schema.types for kind in _JSON_TYPES[name]]
     return not schema.types or type(value) in kinds
 
@@ -85,12 +122,13 @@ def _expected(schema: Schema, definitions: Mapping[str, Definition]) -> str:
         return "expected one of " + ", ".join(shown(member.value) for member in enum.members)
     if schema.const is not None:
         return f"expected {shown(schema.const)}"
+    bounds = [f"{bound} {limit}" for bound, limit in schema.constraints if bound in _BOUNDS]
     kind = " or ".join((*schema.types, *(["null"] if schema.nullable else []))) or "anything"
     if schema.items is not None:
         return (
             f"expected {kind} of {_expected(schema.items, definitions).removeprefix('expected ')}"
         )
-    return f"expected {kind}"
+    return " with ".join(filter(None, (f"expected {kind}", ", ".join(bounds))))
 
 
 def fill_empty(found: dict[str, Definition]) -> dict[str, Definition]:
@@ -106,13 +144,22 @@ def fill_empty(found: dict[str, Definition]) -> dict[str, Definition]:
     def requires_nothing(name: str) -> bool:
         return isinstance(found.get(name), Record) and all(map(_given, all_fields(name).values()))
 
-    def filled(field: Property) -> Property:
-        empty = field.required and not _given(field) and requires_nothing(field.schema.ref or "")
+    order = {name: index for index, name in enumerate(found)}
+
+    def filled(field: Property, owner: str) -> Property:
+        ref = field.schema.ref or ""
+        # A default factory is looked up when the class is made: what it makes must stand before.
+        empty = (
+            field.required
+            and not _given(field)
+            and requires_nothing(ref)
+            and order[ref] < order[owner]
+        )
         return replace(field, fill=Fill.EMPTY) if empty else field
 
     return {
         name: (
-            replace(made, properties=tuple(map(filled, made.properties)))
+            replace(made, properties=tuple(filled(field, name) for field in made.properties))
             if isinstance(made, Record)
             else made
         )

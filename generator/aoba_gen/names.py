@@ -13,6 +13,7 @@ from .diagnostics import Location, Report, shown
 _IMPORTED: Final = frozenset(
     {"annotated_types", "aoba_runtime", "pydantic", "pydantic_core", "typing_extensions"}
 )
+_FACTORIES: Final = frozenset({"new_uuid", "now_milliseconds"})
 _TYPES: Final = frozenset({"bool", "dict", "float", "int", "list", "str"})
 _MODEL_ATTRIBUTES: Final = frozenset("""
     construct copy dict from_orm json parse_file parse_obj parse_raw schema schema_json update_forward_refs validate
@@ -57,7 +58,7 @@ def field(text: str) -> str:
     name = snake(text)
     if name.startswith("_"):
         name = f"field{name}"
-    taken = name in _MODEL_ATTRIBUTES or name in _TYPES or name.startswith("model_")
+    taken = name in _MODEL_ATTRIBUTES | _TYPES | _FACTORIES or name.startswith("model_")
     return f"{name}_" if taken else name
 
 

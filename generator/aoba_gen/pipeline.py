@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .build import build
-from .diagnostics import Report
+from .diagnostics import Refused, Report
 from .load import Source, load
 from .model import Model
 from .render import TEMPLATES, render
@@ -18,9 +18,18 @@ from .write import Plan, plan, sealed
 
 def compile_model(source: Source, package: str | None, report: Report) -> Model:
     """The model of a loaded document; raises `Refused` with everything that is wrong with it."""
-    document = resolve(source, report)
-    validate(document, report)
-    return build(document, package, report)
+    try:
+        document = resolve(source, report)
+        validate(document, report)
+        return build(document, package, report)
+    except RecursionError:
+        report.error(
+            "too-deep",
+            "the document refers from one place to the next too many times",
+            source.root.location,
+            "let schemas stand closer to where they are used",
+        )
+        raise Refused(report.diagnostics) from None
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Final
@@ -114,7 +115,7 @@ class Document:
         A reference that leads nowhere, which `resolve` has reported, stays as it is.
         """
         try:
-            return _arrive(place, frozenset())
+            return _arrive(place, set())
         except (_Lost, _Cycle):
             return place
 
@@ -134,19 +135,21 @@ class _Cycle(Exception):
         self.pointer = pointer
 
 
-def _arrive(place: Place, trail: frozenset[str]) -> Place:
+def _arrive(place: Place, trail: set[str]) -> Place:
+    """The end of the references from `place`; `trail` holds where they have led already."""
     while (pointer := reference(place.node)) is not None:
         if place.pointer in trail:
             raise _Cycle(place.pointer)
-        trail |= {place.pointer}
+        trail.add(place.pointer)
         place = _walk(place.document.root, pointer, trail)
     return place
 
 
-def _walk(root: Place, pointer: str, trail: frozenset[str]) -> Place:
+def _walk(root: Place, pointer: str, trail: set[str]) -> Place:
     place = root
     for token in pointer.removeprefix("#").split("/")[1:]:
-        place = _arrive(place, trail)
+        if reference(place.node) is not None:  # on the way, where it may be passed again
+            place = _arrive(place, set(trail))
         name = _unescaped(token)
         child = _child(place, name)
         if child is None:
@@ -252,6 +255,23 @@ def _check_reference(place: Place, report: Report) -> None:
             "ref-not-text",
             f"a $ref is a pointer in text such as '#/components/schemas/X', not {found}",
             location,
+            "put it in quotes: outside of them '#' begins a comment",
+        )
+        return
+    if (
+        pointer != "#"
+        and not pointer.startswith("#/")
+        and not re.search(r"[./]", pointer.partition("#")[0])
+    ):
+        report.error(
+            "ref-dangling",
+            f"$ref {shown(pointer)} is no pointer, expected one such as '#/components/schemas/X'",
+            location,
+            (
+                f"did you mean {shown('#/' + pointer.lstrip('#'))}?"
+                if pointer.startswith("#")
+                else "begin with '#/'"
+            ),
         )
         return
     if not pointer.startswith("#"):
@@ -263,7 +283,7 @@ def _check_reference(place: Place, report: Report) -> None:
         )
         return
     try:
-        _arrive(place, frozenset())
+        _arrive(place, set())
     except _Cycle as cycle:
         if cycle.pointer == place.pointer:  # else it only leads into the cycle
             report.error(

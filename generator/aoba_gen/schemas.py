@@ -19,56 +19,66 @@ _FORMATS: Final = {"uuid": "aoba_runtime.Uuid"}
 
 def models_text(model: Model) -> str:
     """The Python text of the model's classes, not yet formatted."""
-    definitions = list(_independent(model.definitions))
+    definitions = list(_independent(model))
     lowering = _Lowering(definitions)
     text = _generate(dict(map(lowering.definition, definitions)))
     return finished(text, lowering.classes, lowering.properties)
 
 
-def _independent(definitions: Sequence[Definition]) -> Iterator[Definition]:
-    """`definitions`, with no class redeclaring a field of its base: type checkers forbid that for mutable fields.
+def _independent(model: Model) -> Iterator[Definition]:
+    """The definitions, with no class redeclaring a field of its bases: type checkers forbid that for mutable fields.
 
-    A property that subclasses narrow moves from the base into them. Where the base is also used as it is, it stays
-    whole, and the subclasses take its properties over instead of inheriting.
+    A property that a descendant describes anew moves from the base into all that inherit it. Where the base is also
+    used as it is, it stays whole, and its heirs take its properties over instead of inheriting.
     """
-    records = {made.python: made for made in definitions if isinstance(made, Record)}
-    used = {field.schema.ref for made in records.values() for field in made.properties} | {
-        field.schema.items.ref
-        for made in records.values()
-        for field in made.properties
-        if field.schema.items
-    }
-    children: dict[str, list[Record]] = {}
-    for made in records.values():
-        for base in made.bases:
-            children.setdefault(base, []).append(made)
-    for base, heirs in children.items():
-        declared = {
-            field.name: (field.schema, field.required) for field in records[base].properties
-        }
+    records = {made.python: made for made in model.definitions if isinstance(made, Record)}
+    used = set(_used(model))
+    for name in list(records):  # a base stands before its heirs
+        base = records[name]
+        heirs = [made for made in records.values() if name in made.bases]
+        below = [made for made in records.values() if name in _ancestors(made, records)]
+        declared = {field.name: (field.schema, field.required) for field in base.properties}
         narrowed = {
             field.name
-            for heir in heirs
+            for heir in below
             for field in heir.properties
             if field.name in declared and declared[field.name] != (field.schema, field.required)
         }
-        shared = [field for field in records[base].properties if field.name in narrowed]
-        moved = shared if base not in used else list(records[base].properties)
-        if not shared:
+        if not narrowed:
             continue
+        moved = [field for field in base.properties if field.name in narrowed or name in used]
         for heir in heirs:
-            own = {field.name for field in records[heir.python].properties}
+            own = {field.name for field in heir.properties}
             taken = tuple(field for field in moved if field.name not in own)
-            bases = tuple(name for name in heir.bases if name != base or base not in used)
-            records[heir.python] = replace(
-                records[heir.python],
-                properties=taken + records[heir.python].properties,
-                bases=bases,
+            bases = (
+                tuple(other for other in heir.bases if other != name) + base.bases
+                if name in used
+                else heir.bases
             )
-        if base not in used:
-            kept = tuple(field for field in records[base].properties if field.name not in narrowed)
-            records[base] = replace(records[base], properties=kept)
-    yield from (records.get(made.python, made) for made in definitions)
+            records[heir.python] = replace(
+                heir, properties=taken + heir.properties, bases=tuple(dict.fromkeys(bases))
+            )
+        if name not in used:
+            kept = tuple(field for field in base.properties if field.name not in narrowed)
+            records[name] = replace(base, properties=kept)
+    yield from (records.get(made.python, made) for made in model.definitions)
+
+
+def _used(model: Model) -> Iterator[str | None]:
+    """The classes that stand for values, be it as a message or inside of another class."""
+    yield from (message.payload for message in model.messages)
+    for made in model.definitions:
+        for field in made.properties if isinstance(made, Record) else ():
+            schema: Schema | None = field.schema
+            while schema is not None:
+                yield schema.ref
+                schema = schema.items
+
+
+def _ancestors(record: Record, records: Mapping[str, Record]) -> Iterator[str]:
+    for base in record.bases:
+        yield base
+        yield from _ancestors(records[base], records)
 
 
 class _Lowering:
@@ -80,7 +90,6 @@ class _Lowering:
         fields = [
             field for made in definitions if isinstance(made, Record) for field in made.properties
         ]
-        # One neutral name for all properties of one name: a subclass overrides by it.
         self._properties = {
             name: f"p{index}"
             for index, name in enumerate(dict.fromkeys(field.name for field in fields))
@@ -99,15 +108,17 @@ class _Lowering:
                 "x-enum-varnames": [member.python for member in definition.members],
             }
         names = self._properties
-        own: dict[str, Json] = {
-            "type": "object",
-            "properties": {
-                names[field.name]: self._property(field) for field in definition.properties
-            },
-            "required": [names[field.name] for field in definition.properties if field.required],
-        }
-        bases: list[Json] = [self._reference(base) for base in definition.bases]
-        return {"allOf": [*bases, own]} if bases else own
+        return (
+            {  # without its bases, which are put in later: what is inherited is no matter of types
+                "type": "object",
+                "properties": {
+                    names[field.name]: self._property(field) for field in definition.properties
+                },
+                "required": [
+                    names[field.name] for field in definition.properties if field.required
+                ],
+            }
+        )
 
     def _property(self, field: Property) -> dict[str, Json]:
         lowered = self._schema(field.schema)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import copy
 import re
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -35,14 +36,17 @@ def finished(text: str, classes: Mapping[str, Definition], properties: Mapping[s
     """
     module = ast.parse(text)
     sources = dict(_imported(module))
-    module.body = [node for node in module.body if isinstance(node, ast.ClassDef) or _is_call(node)]
+    made = {node.name: node for node in module.body if isinstance(node, ast.ClassDef)}
+    calls = [node for node in module.body if _is_call(node)]
+    _Inline({name: _root(node) for name, node in made.items() if name not in classes}).visit(module)
+    module.body = [*(made[name] for name in classes), *calls]
     finish = _Finish(classes, properties)
     finish.visit(module)
     used = {node.id for node in ast.walk(module) if isinstance(node, ast.Name)} & sources.keys()
     # A class may have the name of something imported; then that is imported under another.
-    taken = {made.python for made in classes.values()}
+    taken = {definition.python for definition in classes.values()}
     imported = {name: f"_{name}" if name in taken else name for name in sorted(used)}
-    _Rename(imported | {neutral: made.python for neutral, made in classes.items()}).visit(module)
+    _Rename(imported | {neutral: found.python for neutral, found in classes.items()}).visit(module)
     body = ast.unparse(ast.fix_missing_locations(module))
     body = _DOC.sub(lambda found: _documented(found, finish.docs), body)
     return "\n".join([_HEADER, *_imports(imported, sources), body, ""])
@@ -78,11 +82,29 @@ def _imports(imported: Mapping[str, str], sources: Mapping[str, str]) -> Iterato
         yield ""
 
 
+def _root(node: ast.ClassDef) -> ast.expr:
+    """The type that a helper class of the generator, a RootModel, is a name for."""
+    return next(field.annotation for field in node.body if isinstance(field, ast.AnnAssign))
+
+
+class _Inline(ast.NodeTransformer):
+    """Puts the types of helper classes where their names stand."""
+
+    def __init__(self, types: Mapping[str, ast.expr]) -> None:
+        self._types = types
+
+    def visit_Name(self, node: ast.Name) -> ast.expr:
+        return self.visit(copy.deepcopy(self._types[node.id])) if node.id in self._types else node
+
+
 class _Rename(ast.NodeTransformer):
     """Gives every class and every imported name its final name."""
 
     def __init__(self, names: Mapping[str, str]) -> None:
         self._names = names
+
+    def visit_Assign(self, node: ast.Assign) -> ast.Assign:
+        return node  # a member of an enum, which may be called anything
 
     def visit_Name(self, node: ast.Name) -> ast.Name:
         node.id = self._names.get(node.id, node.id)
@@ -107,10 +129,10 @@ class _Finish(ast.NodeTransformer):
         definition = self._classes[node.name]
         if isinstance(definition, Enum):
             node.body = [*self._mark(definition.doc), *node.body]
-        else:
-            node.body = [*self._mark(definition.doc), *self._fields(node, definition)] or [
-                ast.Pass()
-            ]
+            return node
+        bases: list[ast.expr] = [ast.Name(self._neutral[base]) for base in definition.bases]
+        node.bases = bases or node.bases
+        node.body = [*self._mark(definition.doc), *self._fields(node, definition)] or [ast.Pass()]
         return node
 
     def _fields(self, node: ast.ClassDef, record: Record) -> Iterator[ast.stmt]:
