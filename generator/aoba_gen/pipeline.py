@@ -57,7 +57,7 @@ def generate(spec: Path, out: Path, package: str | None, report: Report) -> Plan
 
 
 def _seal(source: Source, package: str) -> str:
-    """A digest of all that determines the output: document, options, and the generator, which pins its engines."""
+    """A digest of what determines the output: the document, the options and the generator itself."""
     parts = [source.digest, package, *_generator()]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
