@@ -59,9 +59,8 @@ def take_calls(bob: Client) -> asyncio.Queue[models.CallHangup]:
     @bob.on_call_offer
     async def answer(signal: models.CallOffer, incoming: Incoming) -> None:
         sdp = description(models.SdpPayloadType.ANSWER)
-        await bob.send_answer(
-            models.CallAnswer(call_id=signal.call_id, payload=sdp), incoming.sender
-        )
+        reply = models.CallAnswer(call_id=signal.call_id, payload=sdp)
+        await bob.send_answer(reply, to=incoming.sender)
         for payload in candidates("192.0.2.99", "198.51.100.23"):
             candidate = models.CallIceCandidate(call_id=signal.call_id, payload=payload)
             await bob.send_ice_candidate(candidate, to=incoming.sender)
