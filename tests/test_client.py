@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import json
+from collections import deque
 from collections.abc import AsyncIterator
 from typing import Any, Literal
+from unittest.mock import Mock
 
 import pytest
 from aoba_runtime import (
@@ -13,6 +16,7 @@ from aoba_runtime import (
     BadMessage,
     Channel,
     Client,
+    Fault,
     Hook,
     Incoming,
     LimitExceeded,
@@ -215,6 +219,119 @@ async def test_too_many_running_handlers_are_refused(
     with pytest.raises(LimitExceeded):
         await ends.alice.send_ping(Ping(number=3))
     release.set()
+
+
+async def test_plain_handlers_are_never_too_many(
+    ends: Ends, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(client_module, "MAX_RUNNING_HANDLERS", 0)
+    seen: list[int] = []
+    ends.bob.on_ping(lambda ping: seen.append(ping.number))
+    await ends.alice.send_ping(Ping(number=1))
+    assert seen == [1]
+
+
+async def test_a_refused_message_starts_no_coroutine(ends: Ends) -> None:
+    seen: list[str] = []
+
+    @ends.bob.on_ping
+    async def tasked(ping: Ping) -> None:
+        seen.append("tasked")
+
+    class Called:
+        async def __call__(self, ping: Ping) -> None:
+            seen.append("called")
+
+    async def two(mark: str, ping: Ping) -> None:
+        seen.append(mark)
+
+    ends.bob.on_ping(Called())
+    ends.bob.on_ping(functools.partial(two, "partial"))
+    ends.bob.on_ping(lambda ping: tasked(ping))
+
+    @ends.bob.on_ping
+    def refuse(ping: Ping) -> None:
+        seen.append("plain")
+        if ping.number == 1:
+            raise NotAParty("because")
+
+    with pytest.raises(NotAParty):
+        await ends.alice.send_ping(Ping(number=1))
+    await asyncio.sleep(0)
+    assert seen == ["plain"]
+    await ends.alice.send_ping(Ping(number=2))
+    await asyncio.sleep(0)
+    assert seen == ["plain", "plain", "tasked", "tasked", "called", "partial"]
+
+
+async def test_what_a_handler_returns_is_ignored_unless_it_can_be_awaited(ends: Ends) -> None:
+    mock, arrived = Mock(), deque[Ping]()
+    ends.bob.on_ping(mock)
+    ends.bob.on_ping(lambda ping: 5)  # type: ignore[type-var]  # the mistake under test
+    ends.bob.on_ping(arrived.append)
+    await ends.alice.send_ping(Ping(number=1))
+    mock.assert_called_once_with(Ping(number=1))
+    assert list(arrived) == [Ping(number=1)]
+
+
+async def test_a_second_parameter_gets_the_delivery_when_it_is_meant_for_it(ends: Ends) -> None:
+    seen: dict[str, object] = {}
+
+    @ends.bob.on_ping
+    def named(ping: Ping, incoming: Any = None) -> None:
+        seen["named"] = incoming
+
+    @ends.bob.on_ping
+    def annotated(ping: Ping, delivery: Incoming | None = None) -> None:
+        seen["annotated"] = delivery
+
+    @ends.bob.on_ping
+    def other(ping: Ping, retries: int = 3) -> None:
+        seen["other"] = retries
+
+    @ends.bob.on_ping
+    def open_ended(*arguments: Any) -> None:
+        seen["open"] = len(arguments)
+
+    await ends.alice.send_ping(Ping(number=1))
+    assert isinstance(seen.pop("named"), Incoming)
+    assert isinstance(seen.pop("annotated"), Incoming)
+    assert seen == {"other": 3, "open": 1}
+
+
+@pytest.mark.parametrize(
+    ("fault", "condition"),
+    [
+        (Fault("no"), "internal-server-error"),
+        (AckTimeout("no"), "internal-server-error"),
+        (Fault("no", condition="not-allowed", kind="cancel"), "not-allowed"),
+    ],
+)
+async def test_a_fault_of_no_class_of_ours_travels(
+    ends: Ends, fault: Fault, condition: str
+) -> None:
+    @ends.bob.on_ping
+    def refuse(ping: Ping) -> None:
+        raise fault
+
+    with pytest.raises(Fault) as refused:
+        await ends.alice.send_ping(Ping(number=1))
+    assert type(refused.value) is Fault
+    assert (refused.value.condition, refused.value.kind) == (condition, "cancel")
+    assert str(refused.value) == f"the peer answered {condition}: no"
+
+
+async def test_a_broken_receiver_is_answered_for_and_reported(ends: Ends) -> None:
+    link, other = loopback.pair()
+
+    def broken(incoming: Incoming) -> None:
+        raise ZeroDivisionError
+
+    other.attach(broken)
+    with pytest.raises(Fault) as refused:
+        await link.send(Outgoing(b""))
+    assert refused.value.condition == "internal-server-error"
+    assert isinstance((await ends.reported.get())["exception"], ZeroDivisionError)
 
 
 async def test_closing_cancels_what_runs_and_lets_go_of_the_transport(ends: Ends) -> None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from typing import Annotated, Literal
+import warnings
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
 import pytest
@@ -121,6 +122,96 @@ def test_a_uuid_keeps_its_text_and_may_be_given_as_one() -> None:
     assert Sample(must_be_there=None, id=ID).id == ID
     assert Sample.model_validate({"must_be_there": None, "id": UUID(ID)}).id == ID.lower()
     assert Sample(must_be_there=None, id=new_uuid()).id
+
+
+class Loose(WireModel):
+    anything: Any = None
+    number: float | None = None
+    tags: list[str] = ["a"]
+    table: dict[str, int] = {}
+    inner: Inner = Inner()
+    others: list[Loose] = []
+
+
+LOOSE = Message("Loose", pointer="#/components/messages/Loose", payload=Loose)
+
+
+@pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity"])
+@pytest.mark.parametrize(
+    "wire", ['{"number": %s}', '{"more": %s}', '{"anything": [%s]}', '{"tags": ["NaN"], "x": [%s]}']
+)
+def test_what_json_has_no_number_for_is_refused(number: str, wire: str) -> None:
+    with pytest.raises(BadMessage, match="should be JSON|not a Loose"):
+        LOOSE.decode(wire % number)
+    with pytest.raises(ValueError):
+        LOOSE.encode(Loose.model_validate({"extra": [float(number)]}))
+    with pytest.raises(ValidationError):
+        Loose(number=float(number))
+    with pytest.raises(ValueError, match="this Loose cannot be sent"):
+        LOOSE.encode(Loose(anything=float(number)))
+
+
+def test_text_may_speak_of_numbers_that_json_has_not() -> None:
+    wire = {"anything": "NaN", "tags": ["-Infinity"]}
+    assert json.loads(LOOSE.encode(LOOSE.decode(json.dumps(wire)))) == wire
+
+
+def test_a_default_that_was_changed_in_place_is_sent() -> None:
+    loose = Loose(others=[Loose()])
+    assert json.loads(LOOSE.encode(loose)) == {"others": [{}]}
+    loose.others[0].tags.append("b")
+    loose.table["x"] = 1
+    loose.inner.count = 3
+    sent = {"others": [{"tags": ["a", "b"]}], "table": {"x": 1}, "inner": {"count": 3}}
+    assert json.loads(LOOSE.encode(loose)) == sent
+    assert json.loads(LOOSE.encode(Loose())) == {}
+    loose = Loose(anything={"deep": [Loose()]})
+    loose.anything["deep"][0].tags.clear()
+    assert json.loads(LOOSE.encode(loose)) == {"anything": {"deep": [{"tags": []}]}}
+
+
+def test_what_was_changed_into_what_the_schema_forbids_is_a_value_error() -> None:
+    garbage: Any
+    around: list[object] = []
+    around.append(around)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for garbage in (3, object(), "\ud800", None, b"\xff", float("nan")):
+            loose = Loose()
+            loose.tags.append(garbage)
+            with pytest.raises(ValueError) as refused:
+                LOOSE.encode(loose)
+            assert type(refused.value) is ValueError
+        for garbage in (object(), "\ud800", b"\xff", around, {object(): 1}):
+            with pytest.raises(ValueError, match="this Loose cannot be sent") as refused:
+                LOOSE.encode(Loose.model_validate({"extra": garbage}))
+            assert type(refused.value) is ValueError
+
+
+class Constants(WireModel):
+    yes: Literal[True] = True
+    one: Literal[1] | None = None
+    either: list[Literal[False, 2]] = []
+
+
+CONSTANTS = Message("Constants", pointer="#/components/messages/Constants", payload=Constants)
+
+
+@pytest.mark.parametrize(
+    "wire",
+    [{"yes": 1}, {"yes": 1.0}, {"yes": True, "one": True}, {"yes": True, "either": [0]}],
+)
+def test_a_constant_is_no_boolean_for_a_number(wire: dict[str, object]) -> None:
+    with pytest.raises(BadMessage, match="Input should be"):
+        CONSTANTS.decode(json.dumps(wire))
+    with pytest.raises(ValidationError):
+        Constants.model_validate(wire)
+
+
+def test_a_constant_may_be_written_with_a_fraction_of_zero() -> None:
+    found = CONSTANTS.decode('{"yes": true, "one": 1.0, "either": [false, 2.0]}')
+    assert found == Constants(one=1, either=[False, 2])
+    assert type(found.one) is int
 
 
 json_values = st.recursive(

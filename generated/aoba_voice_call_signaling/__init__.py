@@ -80,13 +80,14 @@ require_abi(__name__, 1)
 
 from . import models
 from .client import AobaVoiceCallSignalingClient
-from .messages import MESSAGES, decode
+from .messages import MESSAGES, CallSignalingMessage, decode
 from .operations import OPERATIONS, SERVERS
 
 __version__ = "1.0.0"
 
 __all__ = [
     "AobaVoiceCallSignalingClient",
+    "CallSignalingMessage",
     "MESSAGES",
     "OPERATIONS",
     "SERVERS",

@@ -12,38 +12,38 @@ class AobaVoiceCallSignalingClient(Client):
     """Aoba Voice Call Signaling API 1.0.0, as the application that the document describes."""
 
     def __init__(self, transport: Transport) -> None:
-        super().__init__(transport, [messages.CALL_SIGNALING])
+        super().__init__(transport, [messages.CALL_SIGNALING_CHANNEL])
 
-    async def initiate_call(self, message: models.CallInitiate, to: str | None = None) -> None:
+    async def initiate_call(self, message: models.CallInitiate, *, to: str | None = None) -> None:
         """Initiate a voice call
 
-        Start a new voice call with another user. The callee will receive the initiate signal and
-        can respond with accept, reject, or busy.
+        Start a new voice call with another user. The callee will receive the initiate signal
+        and can respond with accept, reject, or busy.
         """
         await self._send(operations.INITIATE_CALL, message, to)
 
-    async def accept_call(self, message: models.CallAccept, to: str | None = None) -> None:
+    async def accept_call(self, message: models.CallAccept, *, to: str | None = None) -> None:
         """Accept incoming call
 
         Accept an incoming call. The caller will then send an SDP offer.
         """
         await self._send(operations.ACCEPT_CALL, message, to)
 
-    async def reject_call(self, message: models.CallReject, to: str | None = None) -> None:
+    async def reject_call(self, message: models.CallReject, *, to: str | None = None) -> None:
         """Reject incoming call
 
         Decline an incoming call.
         """
         await self._send(operations.REJECT_CALL, message, to)
 
-    async def send_busy(self, message: models.CallBusy, to: str | None = None) -> None:
+    async def send_busy(self, message: models.CallBusy, *, to: str | None = None) -> None:
         """Send busy signal
 
         Indicate that you're already on another call.
         """
         await self._send(operations.SEND_BUSY, message, to)
 
-    async def send_offer(self, message: models.CallOffer, to: str | None = None) -> None:
+    async def send_offer(self, message: models.CallOffer, *, to: str | None = None) -> None:
         """Send SDP offer
 
         Send WebRTC SDP offer after call is accepted. This contains the caller's media
@@ -51,7 +51,7 @@ class AobaVoiceCallSignalingClient(Client):
         """
         await self._send(operations.SEND_OFFER, message, to)
 
-    async def send_answer(self, message: models.CallAnswer, to: str | None = None) -> None:
+    async def send_answer(self, message: models.CallAnswer, *, to: str | None = None) -> None:
         """Send SDP answer
 
         Send WebRTC SDP answer in response to offer. This contains the callee's media
@@ -60,7 +60,7 @@ class AobaVoiceCallSignalingClient(Client):
         await self._send(operations.SEND_ANSWER, message, to)
 
     async def send_ice_candidate(
-        self, message: models.CallIceCandidate, to: str | None = None
+        self, message: models.CallIceCandidate, *, to: str | None = None
     ) -> None:
         """Send ICE candidate
 
@@ -69,14 +69,17 @@ class AobaVoiceCallSignalingClient(Client):
         """
         await self._send(operations.SEND_ICE_CANDIDATE, message, to)
 
-    async def send_hangup(self, message: models.CallHangup, to: str | None = None) -> None:
+    async def send_hangup(self, message: models.CallHangup, *, to: str | None = None) -> None:
         """End the call
 
-        Terminate the call. Include the reason and optional duration if the call was connected.
+        Terminate the call. Include the reason and optional duration if the call was
+        connected.
         """
         await self._send(operations.SEND_HANGUP, message, to)
 
-    async def send_mute_change(self, message: models.CallMuteChange, to: str | None = None) -> None:
+    async def send_mute_change(
+        self, message: models.CallMuteChange, *, to: str | None = None
+    ) -> None:
         """Send mute state change
 
         Notify the other party of your mute state change.

@@ -131,7 +131,7 @@ CallSignalingMessage: TypeAlias = Annotated[
 ]
 """Any message of the channel callSignaling, told apart by `type`."""
 
-CALL_SIGNALING: Final[Channel[CallSignalingMessage]] = Channel(
+CALL_SIGNALING_CHANNEL: Final[Channel[CallSignalingMessage]] = Channel(
     "callSignaling",
     address="/xmpp",
     discriminator="type",
@@ -173,4 +173,4 @@ def decode(data: bytes | str) -> CallSignalingMessage:
     Raises `aoba_runtime.UnsupportedMessage` when it is none of the document's messages, and
     `aoba_runtime.BadMessage` when it is not what its schema says.
     """
-    return CALL_SIGNALING.decode(data)
+    return CALL_SIGNALING_CHANNEL.decode(data)

@@ -39,13 +39,13 @@ class BaseSignal(WireModel):
     """Base schema for all call signals"""
 
     call_id: Annotated[Uuid, Field(alias="callId")]
-    """Identifies the call. The caller makes it up when it initiates the call; every later signal of
-    the call, from either party, repeats it.
+    """Identifies the call. The caller makes it up when it initiates the call; every later signal
+    of the call, from either party, repeats it.
     """
 
     timestamp: int = Field(default_factory=now_milliseconds)
-    """Time at which the sender made the signal, in milliseconds since 1970-01-01T00:00:00Z, by the
-    clock of the sender. A signal that is sent again keeps its timestamp.
+    """Time at which the sender made the signal, in milliseconds since 1970-01-01T00:00:00Z, by
+    the clock of the sender. A signal that is sent again keeps its timestamp.
     """
 
 
@@ -60,8 +60,8 @@ class CallInitiatePayload(WireModel):
         None
     )
     """Display name of the caller, to show while it rings. Chosen by the caller, so it proves
-    nothing: who calls is the sender of the stanza. If absent, show the name the callee has for
-    that sender.
+    nothing: who calls is the sender of the stanza. If absent, show the name the callee has
+    for that sender.
     """
 
     media: list[CallInitiatePayloadMedia] = [CallInitiatePayloadMedia.AUDIO]
@@ -92,8 +92,8 @@ class IceCandidatePayload(WireModel):
 
     candidate: str
     """The candidate attribute (RFC 8839, section 5.1) without the leading `a=`. An empty string
-    says that the sender has no more candidates. The payload forms an RTCIceCandidateInit, which
-    a browser takes as it is.
+    says that the sender has no more candidates. The payload forms an RTCIceCandidateInit,
+    which a browser takes as it is.
     """
 
     sdp_mid: Annotated[Nullable[str], Field(alias="sdpMid")] = None
@@ -102,9 +102,9 @@ class IceCandidatePayload(WireModel):
     """
 
     sdp_m_line_index: Annotated[Nullable[int], Field(alias="sdpMLineIndex", ge=0, le=65535)] = None
-    """Position of that media section in the session description, counted from 0. If null or absent,
-    `sdpMid` tells the section; without either, the candidate belongs to the only section there
-    is.
+    """Position of that media section in the session description, counted from 0. If null or
+    absent, `sdpMid` tells the section; without either, the candidate belongs to the only
+    section there is.
     """
 
     username_fragment: Annotated[Nullable[str], Field(alias="usernameFragment")] = None
@@ -128,8 +128,8 @@ class CallMuteChangePayload(WireModel):
     """Payload for call:mute-change signal"""
 
     muted: bool
-    """True if the microphone of the sender is muted from now on, false if it can be heard again. A
-    call starts unmuted on both sides.
+    """True if the microphone of the sender is muted from now on, false if it can be heard again.
+    A call starts unmuted on both sides.
     """
 
 

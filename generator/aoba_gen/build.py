@@ -15,8 +15,8 @@ from .resolve import Document, Place
 _TLS: Final = frozenset(
     {"amqps", "https", "ibmmq-secure", "kafka-secure", "mqtts", "secure-mqtt", "stomps", "wss"}
 )
-_JSON: Final = frozenset({"application/json", "text/json"})
-_CLIENT_ATTRIBUTES: Final = frozenset({"aclose"})
+CLIENT_NAMES: Final = frozenset({"aclose", "messages", "models", "operations", "property", "str"})
+"""What the client has or needs under its own name."""
 
 
 def build(document: Document, package: str | None, report: Report) -> Model:
@@ -43,7 +43,7 @@ class _Builder:
         self._operation_names = names.Scope(
             "the client", report, frozenset({"operations", "servers"})
         )
-        self._attributes = names.Scope("the client", report, _CLIENT_ATTRIBUTES)
+        self._attributes = names.Scope("the client", report, CLIENT_NAMES)
 
     def model(self, package: str | None) -> Model:
         self._schemas.define_components()
@@ -55,11 +55,14 @@ class _Builder:
             self._operation(name, place) for name, place in _fields(self._root, "operations")
         )
         channels = tuple(self._channels.values())
-        unions = channels if len(channels) == 1 else (*channels, self._everything())
+        if not channels:
+            self._unsupported("a document without channels", self._root)
+        is_refused = any(not channel.routes for channel in channels)
+        unions = channels if len(channels) == 1 or is_refused else (*channels, self._everything())
         info = self._root.get("info") or self._root
         title = info.text("title")
         return Model(
-            package=package or names.package(title),
+            package=package or self._package(title, info),
             client=names.client(title),
             title=title,
             version=info.text("version"),
@@ -74,9 +77,23 @@ class _Builder:
             messages=tuple(self._messages.values()),
             hooks=tuple(self._hook(message, operations) for message in self._messages.values()),
             operations=operations,
+            discriminates=any(union.discriminator for union in unions),
             sends=tuple(made for made in operations if made.action == "send"),
             definitions=self._schemas.definitions(),
         )
+
+    def _package(self, title: str, info: Place) -> str:
+        """The package's name, made of the title."""
+        package = names.package(title)
+        if names.is_taken_module(package):
+            self._report.error(
+                "package-name",
+                f"the title {shown(title)} makes the package name {package!r}, which "
+                + ("Python or its libraries use" if package.strip("_") else "has no letter in it"),
+                info.key_location("title"),
+                "choose another name with --package NAME",
+            )
+        return package
 
     def _message_places(self) -> Iterator[Place]:
         for _, channel in _fields(self._root, "channels"):
@@ -92,7 +109,7 @@ class _Builder:
         content_type = (
             place.text("contentType") or self._root.text("defaultContentType") or "application/json"
         )
-        if content_type not in _JSON:
+        if not _is_json(content_type):
             self._unsupported(
                 f"message {shown(name)} has contentType {shown(content_type)}", place, "contentType"
             )
@@ -116,14 +133,21 @@ class _Builder:
 
     def _channel(self, name: str, place: Place) -> Channel:
         self._refuse(place, "channel", ("parameters",))
-        messages = [self._messages[message.pointer] for _, message in _fields(place, "messages")]
+        pointers = dict.fromkeys(message.pointer for _, message in _fields(place, "messages"))
+        messages = [self._messages[pointer] for pointer in pointers]
         if not messages:
             self._unsupported(f"channel {shown(name)} has no messages", place)
         address = place.get("address")
+        if "{" in place.text("address") and place.raw("parameters") is None:
+            self._unsupported(
+                f"channel {shown(name)} has an address with parameters", place, "address"
+            )
         return self._carrier(
             Channel(
                 name=name,
-                constant=self._message_names.claim(names.constant(name), name, place.location),
+                constant=self._message_names.claim(
+                    f"{names.constant(name)}_CHANNEL", name, place.location
+                ),
                 union=self._message_names.claim(
                     names.pascal(name) + "Message", name, place.location
                 ),
@@ -143,8 +167,15 @@ class _Builder:
             for made in self._channels.values()
             for route in made.routes
         }
+        where = self._root.key_location("channels")
         everything = Channel(
-            "", "ANY", "AnyMessage", "#/channels", None, "", "Any message of any channel"
+            name="",
+            constant=self._message_names.claim("ANY_CHANNEL", "all channels together", where),
+            union=self._message_names.claim("AnyMessage", "all channels together", where),
+            pointer="#/channels",
+            address=None,
+            doc="",
+            union_doc="Any message of any channel",
         )
         return self._carrier(everything, list(messages.values()), self._root)
 
@@ -156,9 +187,11 @@ class _Builder:
         discriminator, tags = self._schemas.discriminator([message.payload for message in messages])
         if discriminator is None:
             self._unsupported(
-                f"{channel.union_doc} cannot be told apart: no required property has another constant in each",
+                f"the messages of {_named(channel)} cannot be told apart: "
+                "they share no required property with a constant text of its own in each",
                 place,
                 "messages",
+                "give each payload a required property such as 'type' with a 'const' of its own",
             )
             return channel
         return replace(
@@ -174,21 +207,22 @@ class _Builder:
         place_of_channel = place.get("channel") or place
         channel = self._channels[place_of_channel.pointer]
         listed = place.get("messages")
-        messages = (
-            tuple(self._messages[message.pointer] for message in listed.items())
-            if listed
-            else tuple(route.message for route in channel.routes)
+        of_channel = [message for _, message in _fields(place_of_channel, "messages")]
+        messages = tuple(
+            self._messages[message.pointer]
+            for message in (listed.items() if listed else of_channel)
         )
         sends = place.text("action") == "send"
+        if of_channel and len(messages) != 1 and not (sends and messages):
+            verb = "sends" if sends else "receives"
+            self._unsupported(f"operation {shown(name)} {verb} {len(messages)} messages", place)
         self._operation_names.claim(names.snake(name), name, place.location)
-        if not sends and len(messages) != 1:
-            self._unsupported(f"operation {shown(name)} receives {len(messages)} messages", place)
         return Operation(
             name=name,
             constant=names.constant(name),
             method=(
                 self._attributes.claim(names.snake(name), name, place.location)
-                if sends
+                if sends or not messages
                 else self._hooks[messages[0].pointer]
             ),
             action="send" if sends else "receive",
@@ -212,21 +246,41 @@ class _Builder:
             url=f"{protocol}://{place.text('host')}{place.text('pathname')}",
             protocol=protocol,
             tls=protocol.lower() in _TLS,
-            security=tuple(scheme.key for scheme in security.items()) if security else (),
+            security=tuple(self._scheme(scheme) for scheme in security.items()) if security else (),
             doc=_doc(place),
         )
+
+    def _scheme(self, place: Place) -> str:
+        """A security scheme by its name among the components; one written in place goes by its type."""
+        return place.text("type") if place.key.isdecimal() else place.key
 
     def _refuse(self, place: Place, what: str, fields: tuple[str, ...]) -> None:
         for field in fields:
             if place.raw(field) is not None:
                 self._unsupported(f"{what} {shown(place.key)} has {field!r}", place, field)
 
-    def _unsupported(self, what: str, place: Place, field: str = "") -> None:
+    def _unsupported(
+        self,
+        what: str,
+        place: Place,
+        field: str = "",
+        hint: str = "say it otherwise; the README lists what is supported",
+    ) -> None:
         self._report.error(
             "unsupported-feature",
             f"{what}; this is valid AsyncAPI, but not supported yet",
             place.key_location(field),
+            hint,
         )
+
+
+def _is_json(content_type: str) -> bool:
+    kind = content_type.partition(";")[0].strip().lower()
+    return kind in ("application/json", "text/json") or kind.endswith("+json")
+
+
+def _named(channel: Channel) -> str:
+    return f"channel {shown(channel.name)}" if channel.name else "all channels together"
 
 
 def _fields(place: Place, name: str) -> Iterator[tuple[str, Place]]:

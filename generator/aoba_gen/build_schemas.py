@@ -4,36 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from itertools import islice
 from typing import Final
 
 from . import names
-from .diagnostics import Location, Report, shown, suggestion
+from .build_defaults import default_of, fill_empty, fill_of
+from .build_keywords import (
+    NO_OBJECT,
+    bounds_of,
+    check_keywords,
+    constant_of,
+    types_of,
+    unsupported,
+)
+from .diagnostics import Report, shown, suggestion
 from .load import Object
-from .model import Definition, Enum, EnumMember, Fill, Property, Record, Schema, Tag
+from .model import Definition, Enum, EnumMember, Property, Record, Schema, Tag
 from .resolve import Document, Place, reference
 
-_ANNOTATIONS: Final = frozenset(
-    "$comment $id $schema default deprecated description examples externalDocs readOnly title writeOnly".split()
-)
-_CONSTRAINTS: Final = (
-    "minimum",
-    "maximum",
-    "exclusiveMinimum",
-    "exclusiveMaximum",
-    "multipleOf",
-    "minLength",
-    "maxLength",
-    "pattern",
-    "minItems",
-    "maxItems",
-)
-_KEYWORDS: Final = _ANNOTATIONS.union(
-    _CONSTRAINTS,
-    "type enum const format items properties required allOf additionalProperties".split(),
-)
-_FILL: Final = "x-aoba-default"
 _CONVERSATION: Final = "x-aoba-conversation"
-_FILL_TYPES: Final = {Fill.NOW_MILLISECONDS: "integer", Fill.UUID: "string"}
 
 
 class Schemas:
@@ -45,6 +34,7 @@ class Schemas:
         self._definitions: dict[str, Definition] = {}
         self._classes: dict[str, str] = {}
         self._scope = names.Scope("models", report)
+        self._open: set[str] = set()
 
     def define_components(self) -> None:
         """Define a class for every object and enum among the components, used or not."""
@@ -56,16 +46,18 @@ class Schemas:
     def definitions(self) -> tuple[Definition, ...]:
         """Every definition, and with it which constructor arguments may be left out."""
         found = self._definitions
-        while (filled := _fill_empty(found)) != found:
+        while (filled := fill_empty(found)) != found:
             found = filled
         return tuple(found.values())
 
     def record(self, payload: Place, message: str) -> str:
         """The class of a message's payload; "" after a complaint when it is no object."""
-        schema = self.schema(payload, f"{message}Payload")
+        schema = self.schema(
+            payload, f"{message}Payload", is_record=types_of(payload) == ["object"]
+        )
         if isinstance(self._definitions.get(schema.ref or ""), Record):
             return schema.ref or ""
-        self._unsupported("a payload that is no object", payload, "")
+        unsupported(self._report, "a payload that is no object", payload, "")
         return ""
 
     def conversation(self, name: str) -> str | None:
@@ -84,56 +76,98 @@ class Schemas:
                 return name, dict(zip(classes, tags, strict=True))
         return None, {}
 
-    def schema(self, place: Place, name: str) -> Schema:
-        """What `place` allows; an object or an enum is defined as a class `name` and referred to."""
+    def schema(self, place: Place, name: str, *, is_record: bool = False) -> Schema:
+        """What `place` allows; an object or an enum is defined as a class `name` and referred to.
+
+        An object that describes no properties becomes a class among the components, or where `is_record` says so.
+        """
         if not isinstance(place.node, Object):
             if place.value() is False:
-                self._unsupported("a schema that allows nothing", place, "")
+                unsupported(self._report, "a schema that allows nothing", place, "")
             return Schema()
+        if self._is_component(place):
+            name = place.key  # whoever uses it first
         is_record = (
-            "allOf" in place.node.fields
+            is_record
+            or "allOf" in place.node.fields
             or "properties" in place.node.fields
-            or self._is_component_object(place)
+            or (self._is_component(place) and types_of(place) == ["object"])
         )
         if not is_record and "enum" not in place.node.fields:
-            self._check_keywords(place)
-            return self._plain(place, name)
+            return self._unnamed(place, name)
         if place.pointer not in self._classes:
-            self._check_keywords(place)
-            self._classes[place.pointer] = self._scope.claim(
-                names.pascal(name), name, place.location
-            )
+            check_keywords(place, self._report)
+            python = self._scope.claim(names.pascal(name), name, place.location)
+            self._classes[place.pointer] = python
             if is_record:
-                self._define_record(place, self._classes[place.pointer])
+                self._define_record(place, python)
             else:
-                self._define_enum(place, self._classes[place.pointer])
-        return Schema(ref=self._classes[place.pointer], nullable="null" in self._types(place))
+                self._define_enum(place, python)
+        return Schema(ref=self._classes[place.pointer], nullable="null" in types_of(place))
+
+    def _unnamed(self, place: Place, name: str) -> Schema:
+        if place.pointer in self._open:
+            unsupported(self._report, "a list that holds itself", place, "items")
+            return Schema()
+        self._open.add(place.pointer)
+        check_keywords(place, self._report)
+        schema = self._plain(place, name)
+        self._open.discard(place.pointer)
+        return schema
 
     def _plain(self, place: Place, name: str) -> Schema:
-        types = self._types(place)
+        types = tuple(kind for kind in types_of(place) if kind != "null")
         items = place.get("items")
-        const = place.get("const")
-        value = const.value() if const else None
-        if const and not isinstance(value, (str, int, float, bool)):
-            self._unsupported(f"the constant {shown(value)}", place, "const")
-            value = None
+        if items and (not isinstance(items.node, Object) or types not in ((), ("array",))):
+            unsupported(
+                self._report, "'items' that is a list, or on what is no array,", place, "items"
+            )
+            items = None
+        constraints = tuple(bounds_of(place, self._report))
+        if constraints and len(types) != 1:
+            unsupported(
+                self._report,
+                "a bound on a value that has not exactly one type",
+                place,
+                constraints[0][0],
+            )
         return Schema(
-            types=tuple(kind for kind in types if kind != "null"),
+            types=types,
             items=self.schema(items, name) if items else None,
             format=place.text("format") or None,
-            constraints=tuple(self._constraints(place)),
-            const=value if isinstance(value, (str, int, float, bool)) else None,
-            nullable="null" in types,
+            constraints=constraints,
+            const=constant_of(place, self._report),
+            nullable="null" in types_of(place),
         )
 
     def _define_enum(self, place: Place, python: str) -> None:
         scope = names.Scope(f"the enum {python}", self._report)
-        members = []
+        members: list[EnumMember] = []
         listed = place.get("enum")
-        for item in listed.items() if listed else ():
+        values = list(listed.items()) if listed else []
+        if not values:
+            unsupported(self._report, "an enum without values", place, "enum")
+        if "const" in _keys(place) or not set(types_of(place)) <= {"string", "null"}:
+            unsupported(
+                self._report,
+                "an enum beside a constant or of a type other than string",
+                place,
+                "enum",
+            )
+        for item in values:
             value = item.value()
+            if value in [member.value for member in members]:
+                self._report.error(
+                    "enum-duplicate",
+                    f"the enum value {shown(value)} is given twice",
+                    item.location,
+                    "take one out",
+                )
+                continue
             if not isinstance(value, str):
-                self._unsupported(f"the enum value {shown(value)}, which is no text", place, "enum")
+                unsupported(
+                    self._report, f"the enum value {shown(value)}, which is no text,", place, "enum"
+                )
                 continue
             members.append(
                 EnumMember(value, scope.claim(names.constant(value), value, item.location))
@@ -141,7 +175,10 @@ class Schemas:
         self._definitions[python] = Enum(python, place.pointer, tuple(members), _class_doc(place))
 
     def _define_record(self, place: Place, python: str) -> None:
-        bases, parts = self._parts(place)
+        named, parts = self._parts(place)
+        above = {record.python for base in named for record in islice(self._lineage(base), 1, None)}
+        bases = tuple(base for base in dict.fromkeys(named) if base not in above)
+        self._check_bases(bases, place)
         required = {item for part in parts for item in _texts(part, "required")}
         scope = names.Scope(f"the class {python}", self._report)
         properties = tuple(
@@ -159,26 +196,55 @@ class Schemas:
 
     def _parts(self, place: Place) -> tuple[tuple[str, ...], list[Place]]:
         """The base classes of an object schema, and the schemas whose properties are its own."""
-        bases, parts = [], [place]
+        bases: list[str] = []
+        parts = [place]
+        if not set(types_of(place)) <= {"object", "null"} or NO_OBJECT & set(_keys(place)):
+            unsupported(self._report, "an object that is also something else", place, "type")
         all_of = place.get("allOf")
         for item in all_of.raw_items() if all_of else ():
             part = self._document.follow(item)
+            if not isinstance(part.node, Object):
+                unsupported(self._report, "true or false in allOf", place, "allOf")
+                continue
             if reference(item.node) is None:
-                self._check_keywords(part)
-                parts.append(part)
+                check_keywords(part, self._report)
+                inner_bases, inner_parts = self._parts(part)
+                bases += inner_bases
+                parts += inner_parts
                 continue
             base = self.schema(part, part.key)
             if base.ref and base.ref not in self._definitions:
-                self._unsupported(
-                    f"a recursion through allOf with {shown(part.pointer)}", place, "allOf"
+                unsupported(
+                    self._report,
+                    f"a recursion through allOf with {shown(part.pointer)}",
+                    place,
+                    "allOf",
                 )
             elif isinstance(self._definitions.get(base.ref or ""), Record) and base.ref:
                 bases.append(base.ref)
             else:
-                self._unsupported(
-                    f"allOf with {shown(part.pointer)}, which is no object", place, "allOf"
+                unsupported(
+                    self._report,
+                    f"allOf with {shown(part.pointer)}, which is no object",
+                    place,
+                    "allOf",
                 )
         return tuple(bases), parts
+
+    def _check_bases(self, bases: tuple[str, ...], place: Place) -> None:
+        """Refuse two bases that say different things of one property."""
+        seen: dict[str, Property] = {}
+        for base in bases:
+            lineage = reversed(list(self._lineage(base)))
+            for name, field in {f.name: f for record in lineage for f in record.properties}.items():
+                known = seen.setdefault(name, field)
+                if (known.schema, known.required) != (field.schema, field.required):
+                    unsupported(
+                        self._report,
+                        f"a property {shown(name)} that two bases describe",
+                        place,
+                        "allOf",
+                    )
 
     def _property(
         self,
@@ -197,8 +263,15 @@ class Schemas:
         if schema.const is not None and inherited and inherited.schema.ref:
             schema = self._enum_constant(schema, inherited.schema.ref, place)
         is_required = name in required or (inherited is not None and inherited.required)
+        if not is_required and place.raw("x-aoba-default"):
+            self._report.error(
+                "unknown-default",
+                f"x-aoba-default stands on {shown(name)}, which is optional and so may be left out anyway",
+                place.key_location("x-aoba-default"),
+                "make the property required, or take x-aoba-default out",
+            )
         default = place.get("default")
-        fill = self._fill(place, schema) or (inherited.fill if inherited else None)
+        fill = fill_of(place, schema, self._report) or (inherited.fill if inherited else None)
         return Property(
             name=name,
             python=scope.claim(names.field(name), name, properties.key_location(name)),
@@ -206,7 +279,9 @@ class Schemas:
             required=is_required,
             doc=place.text("description") if place.pointer == raw.pointer else "",
             has_default=default is not None and not is_required,
-            default=default.value() if default else None,
+            default=(
+                default_of(default, schema, self._definitions, self._report) if default else None
+            ),
             fill=fill if is_required else None,
             conversation=self._is_conversation(place)
             or (inherited is not None and inherited.conversation),
@@ -237,23 +312,6 @@ class Schemas:
                 or f"expected one of {', '.join(map(shown, values))}",
             )
         return replace(schema, ref=enum)
-
-    def _fill(self, place: Place, schema: Schema) -> Fill | None:
-        wish = place.get(_FILL)
-        if wish is None:
-            return None
-        for fill, kind in _FILL_TYPES.items():
-            if wish.value() == fill.value and kind in schema.types:
-                return fill
-        expected = " or ".join(
-            f"{fill.value!r} (of type {kind})" for fill, kind in _FILL_TYPES.items()
-        )
-        self._report.error(
-            "unknown-default",
-            f"{_FILL} is {shown(wish.value())} on a property of type {shown(', '.join(schema.types))}, expected {expected}",
-            wish.location,
-        )
-        return None
 
     def _is_conversation(self, place: Place) -> bool:
         mark = place.get(_CONVERSATION)
@@ -298,34 +356,8 @@ class Schemas:
             for base in record.bases:
                 yield from self._lineage(base)
 
-    def _is_component_object(self, place: Place) -> bool:
-        is_component = place.pointer.rpartition("/")[0] == "#/components/schemas"
-        return is_component and self._types(place) == ["object"]
-
-    def _types(self, place: Place) -> list[str]:
-        kind = place.get("type")
-        value = kind.value() if kind else []
-        return [str(item) for item in (value if isinstance(value, list) else [value])]
-
-    def _constraints(self, place: Place) -> Iterator[tuple[str, int | float | str | bool]]:
-        for keyword in _CONSTRAINTS:
-            found = place.get(keyword)
-            value = found.value() if found else None
-            if isinstance(value, (int, float, str)):
-                yield keyword, value
-
-    def _check_keywords(self, place: Place) -> None:
-        for keyword, child in place.fields():
-            if keyword == "additionalProperties" and child.value() is not True:
-                self._unsupported("additionalProperties other than true", place, keyword)
-            elif keyword not in _KEYWORDS and not keyword.startswith("x-"):
-                self._unsupported(f"the schema keyword {shown(keyword)}", place, keyword)
-
-    def _unsupported(self, what: str, place: Place, keyword: str) -> None:
-        location: Location = place.key_location(keyword)
-        self._report.error(
-            "unsupported-schema", f"{what} is valid, but not supported yet", location
-        )
+    def _is_component(self, place: Place) -> bool:
+        return place.pointer.rpartition("/")[0] == "#/components/schemas"
 
 
 def _keys(place: Place | None) -> Iterator[str]:
@@ -342,34 +374,3 @@ def _texts(place: Place, name: str) -> Iterator[str]:
     for item in listed.items() if listed else ():
         if isinstance(value := item.value(), str):
             yield value
-
-
-def _fill_empty(found: dict[str, Definition]) -> dict[str, Definition]:
-    """`found`, with each required object that itself requires nothing marked so that a constructor makes it."""
-
-    def all_fields(name: str) -> dict[str, Property]:
-        record = found.get(name)
-        if not isinstance(record, Record):
-            return {}
-        inherited = {key: field for base in record.bases for key, field in all_fields(base).items()}
-        return inherited | {field.name: field for field in record.properties}
-
-    def requires_nothing(name: str) -> bool:
-        return isinstance(found.get(name), Record) and all(map(_given, all_fields(name).values()))
-
-    def filled(field: Property) -> Property:
-        empty = field.required and not _given(field) and requires_nothing(field.schema.ref or "")
-        return replace(field, fill=Fill.EMPTY) if empty else field
-
-    return {
-        name: (
-            replace(made, properties=tuple(map(filled, made.properties)))
-            if isinstance(made, Record)
-            else made
-        )
-        for name, made in found.items()
-    }
-
-
-def _given(field: Property) -> bool:
-    return not field.required or field.fill is not None or field.schema.const is not None

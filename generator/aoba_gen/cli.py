@@ -10,9 +10,10 @@ from typing import Final
 
 import click
 
+from . import names
 from .diagnostics import Diagnostic, Refused, Report
-from .pipeline import generate
-from .write import Outcome, Plan, State, Unwritable, apply, diff
+from .pipeline import Current, generate
+from .write import MANIFEST, Outcome, Plan, State, Unwritable, apply, diff
 
 _USAGE_RULES: Final = frozenset({"file-missing", "file-is-folder", "file-unreadable"})
 _STATES: Final = {
@@ -41,6 +42,8 @@ def _package(context: click.Context, parameter: click.Parameter, value: str | No
         raise click.BadParameter(
             f"{value!r} is no name for a Python package; write letters, digits and '_'"
         )
+    if value is not None and (names.is_taken_module(value) or value.startswith("__")):
+        raise click.BadParameter(f"{value!r} is a name that Python or its libraries use")
     return value
 
 
@@ -90,18 +93,19 @@ def main(
     The package is named after the document's title and lies in the folder OUT. Only files that aoba-gen wrote are ever
     replaced or deleted, and none that was edited by hand since, unless --force says so.
     """
-    gc.set_threshold(
-        20_000, 50, 1000
-    )  # a short run that builds much and drops little: a tenth of its time
+    # A short run that builds much and drops little spends a tenth of its time on collecting.
+    gc.set_threshold(20_000, 50, 1000)
+    sys.setrecursionlimit(5_000)  # schemas may refer to each other in long chains
     report = Report()
     try:
         plan = generate(spec, out, package, report)
         _tell(report.diagnostics)
-        if isinstance(plan, list):
-            _summarize(out, Outcome((), tuple(plan), (), ()), quiet or show_diff)
+        if isinstance(plan, Current):
+            _summarize(plan.folder, Outcome((), plan.files, (), ()), quiet or show_diff)
             return
         if show_diff:
             click.echo(diff(plan, force=force), nl=False)
+            _tell_kept(plan.folder, plan.outcome(force=force))
         if check:
             _check(plan, quiet)
         elif not show_diff:
@@ -109,7 +113,7 @@ def main(
     except Refused as refused:
         _tell(refused.diagnostics)
         sys.exit(2 if all(found.rule in _USAGE_RULES for found in refused.diagnostics) else 1)
-    except Unwritable as problem:
+    except (Unwritable, OSError) as problem:  # the output folder, or where the summary goes
         click.echo(f"aoba-gen: {problem}", err=True)
         sys.exit(2)
 
@@ -121,8 +125,11 @@ def _check(plan: Plan, quiet: bool) -> None:
     for change in plan.changes:
         if change.state is not State.UNCHANGED:
             click.echo(f"{_STATES[change.state]}: {plan.folder / change.path}")
+    if not plan.listed and not plan.paths(*_STATES):
+        click.echo(f"missing or stale: {plan.folder / MANIFEST}")
+    force = " (and with --force, to drop what was edited by hand)" if plan.outcome().kept else ""
     click.echo(
-        f"{plan.folder} is not as generated: run aoba-gen without --check and commit the result",
+        f"{plan.folder} is not as generated: run aoba-gen without --check{force} and commit the result",
         err=True,
     )
     sys.exit(1)
@@ -131,13 +138,17 @@ def _check(plan: Plan, quiet: bool) -> None:
 def _write(plan: Plan, force: bool, quiet: bool) -> None:
     outcome = apply(plan, force=force)
     _summarize(plan.folder, outcome, quiet)
-    for path in outcome.kept:
-        click.echo(
-            f"{plan.folder / path}: kept, because it was edited by hand or is not ours; --force overwrites it",
-            err=True,
-        )
+    _tell_kept(plan.folder, outcome)
     if outcome.kept:
         sys.exit(1)
+
+
+def _tell_kept(folder: Path, outcome: Outcome) -> None:
+    for path in outcome.kept:
+        click.echo(
+            f"{folder / path}: kept, because it was edited by hand or is not ours; --force overwrites it",
+            err=True,
+        )
 
 
 def _tell(diagnostics: tuple[Diagnostic, ...]) -> None:

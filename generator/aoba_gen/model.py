@@ -177,7 +177,8 @@ class Model:
     """A whole package. Everything stands in document order.
 
     `decoder` is what `decode` reads: the only channel, or, where there are several, all of them as one, which then
-    stands in `unions` behind them. `sends` are the operations with action "send".
+    stands in `unions` behind them. `sends` are the operations with action "send"; `discriminates` says
+    whether any union has a discriminator.
     """
 
     package: str
@@ -194,4 +195,5 @@ class Model:
     hooks: tuple[Hook, ...]
     operations: tuple[Operation, ...]
     sends: tuple[Operation, ...]
+    discriminates: bool
     definitions: tuple[Definition, ...]

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-import builtins
 import keyword
 import re
+import sys
 import unicodedata
 from typing import Final
 
 from .diagnostics import Location, Report, shown
 
-_BUILTINS: Final = frozenset(dir(builtins))
+_IMPORTED: Final = frozenset(
+    {"annotated_types", "aoba_runtime", "pydantic", "pydantic_core", "typing_extensions"}
+)
+_FACTORIES: Final = frozenset({"new_uuid", "now_milliseconds"})
+_TYPES: Final = frozenset({"bool", "dict", "float", "int", "list", "str"})
 _MODEL_ATTRIBUTES: Final = frozenset("""
     construct copy dict from_orm json parse_file parse_obj parse_raw schema schema_json update_forward_refs validate
     """.split())
@@ -43,20 +47,29 @@ def constant(text: str) -> str:
 
 def pascal(text: str) -> str:
     """`text` as a name for a class; one that is a fitting class name already stays as it is."""
+    text = unicodedata.normalize("NFKC", text)
     if text.isidentifier() and text[0].isupper() and "_" not in text:
         return _safe(text)
     return _safe("".join(word[0].upper() + word[1:] for word in words(text)))
 
 
 def field(text: str) -> str:
-    """`text` as a name for a model's field: not one that pydantic keeps for itself."""
+    """`text` as a name for a model's field: public, and none that pydantic or the field's own type needs."""
     name = snake(text)
-    return f"{name}_" if name in _MODEL_ATTRIBUTES or name.startswith("model_") else name
+    if name.startswith("_"):
+        name = f"field{name}"
+    taken = name in _MODEL_ATTRIBUTES | _TYPES | _FACTORIES or name.startswith("model_")
+    return f"{name}_" if taken else name
 
 
 def package(title: str) -> str:
     """The package that a document's title asks for, in snake_case without a trailing "API"."""
     return snake(_without_api(title))
+
+
+def is_taken_module(name: str) -> bool:
+    """Whether a package of that name would hide a module that generated code needs, or has no letter in it."""
+    return name in sys.stdlib_module_names or name in _IMPORTED or not name.strip("_")
 
 
 def client(title: str) -> str:
@@ -69,16 +82,11 @@ def _without_api(title: str) -> str:
 
 
 def _safe(name: str) -> str:
-    """`name`, made an identifier that is no keyword and hides no builtin class or constant."""
-    if not name:
-        return "_"
+    """`name`, made an identifier that is no keyword, as Python itself normalises it."""
+    name = unicodedata.normalize("NFKC", name)
     if not name.isidentifier():
         name = f"_{name}"
-    return (
-        f"{name}_"
-        if keyword.iskeyword(name) or (name in _BUILTINS and not name.islower())
-        else name
-    )
+    return f"{name}_" if keyword.iskeyword(name) else name
 
 
 class Scope:
@@ -95,7 +103,9 @@ class Scope:
         hint = "give one of them another name in the document"
         if python in self._reserved:
             message = f"{shown(name)} becomes {python!r} in {self._what}, which generated code needs itself"
-            self._report.error("name-clash", message, location, hint)
+            self._report.error(
+                "name-clash", message, location, "give it another name in the document"
+            )
         elif python in self._claims and self._claims[python][1] != location:
             other, place = self._claims[python]
             message = (

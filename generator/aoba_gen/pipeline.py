@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import dataclass
 from pathlib import Path
 
 from .build import build
-from .diagnostics import Report
+from .diagnostics import Refused, Report
 from .load import Source, load
 from .model import Model
 from .render import TEMPLATES, render
@@ -17,13 +18,30 @@ from .write import Plan, plan, sealed
 
 def compile_model(source: Source, package: str | None, report: Report) -> Model:
     """The model of a loaded document; raises `Refused` with everything that is wrong with it."""
-    document = resolve(source, report)
-    validate(document, report)
-    return build(document, package, report)
+    try:
+        document = resolve(source, report)
+        validate(document, report)
+        return build(document, package, report)
+    except RecursionError:
+        report.error(
+            "too-deep",
+            "the document refers from one place to the next too many times",
+            source.root.location,
+            "let schemas stand closer to where they are used",
+        )
+        raise Refused(report.diagnostics) from None
 
 
-def generate(spec: Path, out: Path, package: str | None, report: Report) -> Plan | list[str]:
-    """What writing the package of `spec` below `out` would change, or, when nothing would, just its files.
+@dataclass(frozen=True, slots=True)
+class Current:
+    """An output folder that is as generated, found out without generating."""
+
+    folder: Path
+    files: tuple[str, ...]
+
+
+def generate(spec: Path, out: Path, package: str | None, report: Report) -> Plan | Current:
+    """What writing the package of `spec` below `out` would change, if anything.
 
     Reads `spec` and the output folder, writes nothing. Raises `Refused` for a document that cannot be used and
     `Unwritable` for an output folder that cannot.
@@ -34,12 +52,12 @@ def generate(spec: Path, out: Path, package: str | None, report: Report) -> Plan
     seal = _seal(source, model.package)
     unchanged = sealed(folder, seal)
     if unchanged is not None:
-        return list(unchanged)
+        return Current(folder, unchanged)
     return plan(render(model), folder, seal)
 
 
 def _seal(source: Source, package: str) -> str:
-    """A digest of all that determines the output: document, options, and the generator, which pins its engines."""
+    """A digest of what determines the output: the document, the options and the generator itself."""
     parts = [source.digest, package, *_generator()]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 

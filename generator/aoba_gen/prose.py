@@ -15,13 +15,19 @@ _FENCE: Final = re.compile(r"\s*(```|~~~)")
 
 
 def literal(value: object) -> str:
-    """A JSON value as a Python expression that says the same."""
-    return ascii(value) if isinstance(value, str) and not value.isprintable() else repr(value)
+    """A JSON scalar as a Python expression that says the same; `TypeError` for anything else."""
+    if isinstance(value, str):
+        if value.isprintable() and not {'"', "\\"} & set(value):
+            return f'"{value}"'  # as black has it: text that black changes it formats twice
+        return repr(value) if value.isprintable() else ascii(value)
+    if value is None or isinstance(value, (bool, int, float)):
+        return repr(value)
+    raise TypeError(f"not a JSON scalar: {value}")
 
 
 def docstring(text: str, indent: int = 0) -> str:
     """A text as a docstring whose lines, but for the first, are indented by `indent` spaces."""
-    lines = [line.rstrip() for line in _filled(text, WIDTH - indent - len('"""'))]
+    lines = [line.rstrip() for line in _filled(text, WIDTH - indent - len('""""""'))]
     if len(lines) == 1:
         (line,) = lines
         body = f'{_quoted(line[:-1])}\\"' if line.endswith('"') else _quoted(line)

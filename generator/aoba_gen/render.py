@@ -55,5 +55,7 @@ def _formatted(path: str, text: str) -> str:
         formatted = black.format_str(text, mode=mode)
         ast.parse(formatted)
     except (InvalidInput, SyntaxError, ValueError) as error:
-        raise RuntimeError(f"aoba-gen wrote {path} that is no Python: {error}") from error
+        raise RuntimeError(
+            f"{path} as generated is no Python ({error}); this is a bug of aoba-gen: please report it with the document"
+        ) from error
     return formatted

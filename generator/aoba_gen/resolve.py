@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Final
@@ -114,7 +115,7 @@ class Document:
         A reference that leads nowhere, which `resolve` has reported, stays as it is.
         """
         try:
-            return _arrive(place, frozenset())
+            return _arrive(place, set())
         except (_Lost, _Cycle):
             return place
 
@@ -128,22 +129,27 @@ class _Lost(Exception):
 
 
 class _Cycle(Exception):
-    """A reference that leads back to itself."""
+    """References that lead round and round; `pointer` is one of the places."""
+
+    def __init__(self, pointer: str) -> None:
+        self.pointer = pointer
 
 
-def _arrive(place: Place, trail: frozenset[str]) -> Place:
+def _arrive(place: Place, trail: set[str]) -> Place:
+    """The end of the references from `place`; `trail` holds where they have led already."""
     while (pointer := reference(place.node)) is not None:
         if place.pointer in trail:
-            raise _Cycle
-        trail |= {place.pointer}
+            raise _Cycle(place.pointer)
+        trail.add(place.pointer)
         place = _walk(place.document.root, pointer, trail)
     return place
 
 
-def _walk(root: Place, pointer: str, trail: frozenset[str]) -> Place:
+def _walk(root: Place, pointer: str, trail: set[str]) -> Place:
     place = root
     for token in pointer.removeprefix("#").split("/")[1:]:
-        place = _arrive(place, trail)
+        if reference(place.node) is not None:  # on the way, where it may be passed again
+            place = _arrive(place, set(trail))
         name = _unescaped(token)
         child = _child(place, name)
         if child is None:
@@ -204,7 +210,11 @@ def _check_version(source: Source, report: Report) -> None:
             "unsupported-version",
             f"AsyncAPI {version} is not supported yet, expected {' or '.join(SUPPORTED_VERSIONS)}",
             node.location,
-            "convert the document to 3.0.0, for example with 'asyncapi convert'",
+            (
+                "write 3.0.0 if the document uses nothing that is new in 3.1.0"
+                if version == "3.1.0"
+                else "convert the document, for example with 'asyncapi convert'"
+            ),
         )
         return
     near = (
@@ -245,6 +255,23 @@ def _check_reference(place: Place, report: Report) -> None:
             "ref-not-text",
             f"a $ref is a pointer in text such as '#/components/schemas/X', not {found}",
             location,
+            "put it in quotes: outside of them '#' begins a comment",
+        )
+        return
+    if (
+        pointer != "#"
+        and not pointer.startswith("#/")
+        and not re.search(r"[./]", pointer.partition("#")[0])
+    ):
+        report.error(
+            "ref-dangling",
+            f"$ref {shown(pointer)} is no pointer, expected one such as '#/components/schemas/X'",
+            location,
+            (
+                f"did you mean {shown('#/' + pointer.lstrip('#'))}?"
+                if pointer.startswith("#")
+                else "begin with '#/'"
+            ),
         )
         return
     if not pointer.startswith("#"):
@@ -256,14 +283,15 @@ def _check_reference(place: Place, report: Report) -> None:
         )
         return
     try:
-        _arrive(place, frozenset())
-    except _Cycle:
-        report.error(
-            "ref-cycle",
-            f"$ref {shown(pointer)} leads back to itself and never to a value",
-            location,
-            "let one of the references on the way be the value itself",
-        )
+        _arrive(place, set())
+    except _Cycle as cycle:
+        if cycle.pointer == place.pointer:  # else it only leads into the cycle
+            report.error(
+                "ref-cycle",
+                f"$ref {shown(pointer)} leads back to itself and never to a value",
+                location,
+                "let one of the references on the way be the value itself",
+            )
     except _Lost as lost:
         known = list(lost.place.node.fields) if isinstance(lost.place.node, Object) else []
         where = "the document" if lost.place.pointer == "#" else shown(lost.place.pointer)

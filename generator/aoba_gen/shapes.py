@@ -1,7 +1,6 @@
 """The objects of AsyncAPI 3.0.0 and their fields, as tables; the specification's "Schema" section in short.
 
-A field is written "Name" (an object below), "[Name]" (a list), "{Name}" (a map by name), with "!" when required;
-"Reference" is a place that only a Reference Object may fill.
+A field is written "Name" (an object below), "[Name]" (a list), "{Name}" (a map by name), with "!" when required.
 "Reference" is a place that only a Reference Object may fill.
 """
 
@@ -30,7 +29,11 @@ class Shape:
 
     def allows(self, value: Json | EllipsisType) -> bool:
         """Whether a scalar fits; `...` stands for what is no scalar."""
-        return self.name == "anything" or (value is not ... and type(value) in _SCALARS[self.name])
+        if self.name == "anything":
+            return True
+        if value is ... or type(value) not in _SCALARS[self.name]:
+            return False
+        return not isinstance(value, (int, float)) or value >= _LEAST.get(self.name, value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +50,10 @@ _SCALARS: Final[Mapping[str, tuple[type, ...]]] = {
     "text or null": (str, type(None)),
     "true or false": (bool,),
     "a number": (int, float),
-    "a whole number": (int,),
+    "a whole number of at least 0": (int,),
+    "a number above 0": (int, float),
 }
+_LEAST: Final = {"a whole number of at least 0": 0.0, "a number above 0": 5e-324}
 
 
 @cache
@@ -209,13 +214,13 @@ OBJECTS: Final[Mapping[str, Table]] = {
             "maximum": "a number",
             "exclusiveMinimum": "a number",
             "exclusiveMaximum": "a number",
-            "multipleOf": "a number",
-            "minLength": "a whole number",
-            "maxLength": "a whole number",
-            "minItems": "a whole number",
-            "maxItems": "a whole number",
-            "minProperties": "a whole number",
-            "maxProperties": "a whole number",
+            "multipleOf": "a number above 0",
+            "minLength": "a whole number of at least 0",
+            "maxLength": "a whole number of at least 0",
+            "minItems": "a whole number of at least 0",
+            "maxItems": "a whole number of at least 0",
+            "minProperties": "a whole number of at least 0",
+            "maxProperties": "a whole number of at least 0",
             "uniqueItems": "true or false",
             "deprecated": "true or false",
             "readOnly": "true or false",
@@ -243,3 +248,9 @@ OBJECTS: Final[Mapping[str, Table]] = {
         open=True,
     ),
 }
+
+REFERABLE: Final = frozenset("""
+    Bindings Channel CorrelationId ExternalDocs Message MessageTrait Operation OperationReply OperationReplyAddress
+    OperationTrait Parameter Schema SecurityScheme Server ServerVariable Tag anything
+    """.split())
+"""The objects that a Reference Object may stand for."""

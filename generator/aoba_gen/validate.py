@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Final
 
+from . import names
 from .diagnostics import Report, shown, suggestion
 from .load import Array, Object, Scalar, plain
 from .resolve import Document, Place, reference
-from .shapes import OBJECTS, Shape, shape_of
+from .shapes import OBJECTS, REFERABLE, Shape, shape_of
 
 _REFERENCE: Final = shape_of("Reference")
 
@@ -36,6 +38,15 @@ class _Structure:
         place = raw.document.follow(raw)
         if shape == _REFERENCE:
             self._check_reference(raw, what)
+        elif reference(raw.node) is not None and (
+            shape.kind != "one" or shape.name not in REFERABLE
+        ):
+            self._report.error(
+                "misplaced-reference",
+                f"{what} is a reference, which AsyncAPI 3.0 does not allow here",
+                raw.location,
+                "write it out, or put it in a list" if shape.kind == "list" else "write it out",
+            )
         elif (place.pointer, shape) not in self._seen and reference(place.node) is None:
             self._seen.add((place.pointer, shape))
             self._check_place(place, shape, what)
@@ -43,10 +54,10 @@ class _Structure:
     def _check_place(self, place: Place, shape: Shape, what: str) -> None:
         if shape.kind == "map":
             if self._is(
-                place, Object, f"{what} should be an object that maps names to {shape.name}s"
+                place, Object, f"{what} should be an object that maps names to {_worded(shape)}s"
             ):
                 for name, child in place.raw_fields():
-                    self.check(child, shape.inner, f"{shape.name} {shown(name)}")
+                    self.check(child, shape.inner, f"{_worded(shape)} {shown(name)}")
         elif shape.kind == "list":
             if self._is(place, Array, f"{what} should be a list"):
                 for child in place.raw_items():
@@ -91,7 +102,14 @@ class _Structure:
         kind = place.get("type")
         value = kind.value() if kind else []
         for item in value if isinstance(value, list) else [value]:
-            if kind and item not in _TYPES:
+            if kind and item is None:
+                self._report.error(
+                    "unknown-type",
+                    f"'type' of {what} is null, expected text",
+                    kind.location,
+                    "write 'null' in quotes",
+                )
+            elif kind and item not in _TYPES:
                 self._report.error(
                     "unknown-type",
                     f"'type' of {what} is {shown(item)}, expected one of {', '.join(_TYPES)}",
@@ -124,6 +142,11 @@ class _Structure:
         self._report.error("wrong-type", f"{expected}, not {shown(value)}", place.location, quotes)
 
 
+def _worded(shape: Shape) -> str:
+    """The shape's name in words: "server variable"."""
+    return " ".join(names.words(shape.name)).lower()
+
+
 def _channels(document: Document) -> Iterator[tuple[str, Place]]:
     channels = document.root.get("channels")
     return channels.fields() if channels else iter(())
@@ -137,13 +160,13 @@ def _operations(document: Document) -> Iterator[tuple[str, Place]]:
 def operation_action(document: Document, report: Report) -> None:
     """An operation's action is 'send' or 'receive'."""
     for name, operation in _operations(document):
+        given = operation.get("action")
         action = operation.text("action")
-        if action not in ("send", "receive"):
-            place = operation.get("action") or operation
+        if given and isinstance(given.value(), str) and action not in ("send", "receive"):
             report.error(
                 "operation-action",
                 f"operation {shown(name)} has action {shown(action)}, expected 'send' or 'receive'",
-                place.location,
+                given.location,
                 suggestion(action, ("send", "receive"))
                 or "'send' when this application sends the message",
             )
@@ -211,9 +234,35 @@ def _leads_elsewhere(target: Place, raw: Place, known: Mapping[str, str]) -> boo
     )
 
 
+def server_address(document: Document, report: Report) -> None:
+    """A server's host is a host, with a port perhaps; its pathname begins with a slash."""
+    servers = document.root.get("servers")
+    for name, server in servers.fields() if servers else ():
+        host, path = server.get("host"), server.text("pathname")
+        if (
+            host
+            and isinstance(host.value(), str)
+            and not re.fullmatch(r"[^\s/\"'<>{}]+", server.text("host"))
+        ):
+            report.error(
+                "server-host",
+                f"the host of server {shown(name)} is {shown(host.value())}, expected a name or address and perhaps a port",
+                host.location,
+                "such as 'api.example.com:8443'; scheme and path have fields of their own",
+            )
+        if path and not path.startswith("/"):
+            report.error(
+                "server-pathname",
+                f"the pathname of server {shown(name)} is {shown(path)}, expected it to begin with '/'",
+                server.key_location("pathname"),
+                f"write: pathname: /{path}",
+            )
+
+
 RULES: Final[tuple[Callable[[Document, Report], None], ...]] = (
     operation_action,
     operation_channel,
     operation_messages,
     channel_servers,
+    server_address,
 )

@@ -14,7 +14,7 @@ import json
 import os
 import re
 import stat
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
@@ -73,12 +73,13 @@ class Plan:
     manifest: str  # the new manifest's text, without force
     seal: str
     ours: Mapping[str, str]  # path on the disk -> the digest by which it is known as ours
+    listed: bool  # the manifest on the disk lists just what was generated
     settled: bool  # that manifest is on the disk, and no killed run left anything
 
     @property
     def clean(self) -> bool:
-        """Whether every file is there as generated; the manifest may still want a new seal."""
-        return all(change.state is State.UNCHANGED for change in self.changes)
+        """Whether every file is there as generated and listed; the manifest may still want a new seal."""
+        return self.listed and all(change.state is State.UNCHANGED for change in self.changes)
 
     def paths(self, *states: State) -> tuple[str, ...]:
         """The paths in one of these states, in order."""
@@ -147,7 +148,8 @@ def plan(files: Mapping[str, str], folder: Path, seal: str) -> Plan:
         changes.append(Change(path, state, new, old))
     manifest = _manifest(changes, ours, seal, force=False)
     settled = found == manifest.encode() and not _stagings(folder)
-    return Plan(folder, tuple(changes), manifest, seal, ours, settled)
+    listed = recorded == {path: _digest(text.encode()) for path, text in files.items()}
+    return Plan(folder, tuple(changes), manifest, seal, ours, listed, settled)
 
 
 def diff(plan: Plan, *, force: bool = False) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Final
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,33 +30,52 @@ class Problem:
 class Fault(Exception):
     """A message was not accepted. Catch this one for all of them.
 
-    `condition` and `kind` are the stanza error's condition and type (RFC 6120, 8.3.2 and 8.3.3), `None` where no
-    answer came at all; `text` is for people; `remote` tells whether the peer's end found it (True) or ours (False).
+    `condition` and `kind` are the stanza error's condition and type (RFC 6120, 8.3.2 and 8.3.3). A subclass has its
+    own; they are `None` where none was given, or no answer came at all. `text` is for people; `remote` tells whether
+    the peer's end found it (True) or ours (False).
     """
 
-    condition: ClassVar[str | None] = None
-    kind: ClassVar[str | None] = None
+    condition: str | None = None
+    kind: str | None = None
 
-    def __init__(self, text: str = "", *, remote: bool = False) -> None:
+    def __init__(
+        self,
+        text: str = "",
+        *,
+        condition: str | None = None,
+        kind: str | None = None,
+        remote: bool = False,
+    ) -> None:
         super().__init__(text)
         self.text = text
         self.remote = remote
+        self.condition = condition or self.condition
+        self.kind = kind or self.kind
 
     def __str__(self) -> str:
-        where = "the peer answered " if self.remote else ""
-        return f"{where}{self.condition or 'no answer'}: {self.text}"
+        what = ": ".join(part for part in (self.condition, self.text) if part)
+        return f"{'the peer answered ' if self.remote else ''}{what or type(self).__name__}"
 
 
 class BadMessage(Fault):
-    """Not JSON, or not what the schema says: the sender's program is wrong. `problems` lists every place."""
+    """Not JSON, or not what the schema says: the sender's program is wrong.
+
+    `problems` lists every place at the end that found them. Only the text crosses the link: a remote one has none.
+    """
 
     condition = "bad-request"
     kind = "modify"
 
     def __init__(
-        self, text: str = "", *, remote: bool = False, problems: Iterable[Problem] = ()
+        self,
+        text: str = "",
+        *,
+        condition: str | None = None,
+        kind: str | None = None,
+        remote: bool = False,
+        problems: Iterable[Problem] = (),
     ) -> None:
-        super().__init__(text, remote=remote)
+        super().__init__(text, condition=condition, kind=kind, remote=remote)
         self.problems = tuple(problems)
 
 
@@ -119,9 +138,17 @@ FAULTS: dict[str, type[Fault]] = {
     )
     if fault.condition is not None
 }
-"""Every fault that can travel, by its condition."""
+"""The classes of the conditions that we know."""
+
+INTERNAL_ERROR: Final = "internal-server-error"
+"""The condition of a receiver that failed, or refused without a condition."""
 
 
-def remote_fault(condition: str, text: str = "") -> Fault:
-    """The fault that a peer answered with; a condition that we do not know becomes a plain `Fault`."""
-    return FAULTS.get(condition, Fault)(text or condition, remote=True)
+def travelling(fault: Fault) -> tuple[str, str]:
+    """The condition and kind that a transport answers the sender with, whatever `fault` has of them."""
+    return fault.condition or INTERNAL_ERROR, fault.kind or "cancel"
+
+
+def remote_fault(condition: str, text: str = "", kind: str | None = None) -> Fault:
+    """The fault that a peer answered with; a condition that we have no class for stays in a plain `Fault`."""
+    return FAULTS.get(condition, Fault)(text, condition=condition, kind=kind, remote=True)

@@ -10,7 +10,14 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
 
-from .errors import AckTimeout, Fault, PeerUnavailable, remote_fault
+from .errors import (
+    INTERNAL_ERROR,
+    AckTimeout,
+    Fault,
+    PeerUnavailable,
+    remote_fault,
+    travelling,
+)
 from .transport import Incoming, Outgoing, Receiver
 
 
@@ -39,7 +46,7 @@ class Endpoint:
     next ones only.
     """
 
-    def __init__(self, name: str, ack_timeout: float) -> None:
+    def __init__(self, name: str, ack_timeout: float = 10.0) -> None:
         self.name = name
         self.ack_timeout = ack_timeout
         self.delay = 0.0
@@ -164,5 +171,11 @@ class Endpoint:
         try:
             self._receiver(incoming)
         except Fault as fault:
-            return remote_fault(fault.condition or "", fault.text)
+            condition, kind = travelling(fault)
+            return remote_fault(condition, fault.text, kind)
+        except Exception as error:
+            asyncio.get_running_loop().call_exception_handler(
+                {"message": f"the receiver at {self.name} failed", "exception": error}
+            )
+            return remote_fault(INTERNAL_ERROR, f"the receiver at {self.name} failed", "cancel")
         return None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Final, Generic, Literal, TypeVar
@@ -13,6 +13,7 @@ from pydantic import TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails, from_json
 
 from .errors import BadMessage, Problem, UnsupportedMessage
+from .wire import WireModel, absent_fields, note_changed_defaults
 
 T = TypeVar("T")
 
@@ -36,36 +37,64 @@ class Message(Generic[T]):
 
     def decode(self, data: bytes | str) -> T:
         """The payload that `data` (JSON text, UTF-8) holds; raises `BadMessage` with the problems and their places."""
+        data = _bytes(data)
+        if b"NaN" in data or b"Infinity" in data:
+            _root(data)  # refuses them outside of text, which pydantic does not
+        return self._decode_strict(data)
+
+    def _decode_strict(self, data: bytes) -> T:
+        """`decode` for data that has no NaN and no Infinity."""
         try:
             return self._validate(data)
         except ValidationError as error:
             refused, integers = error, _with_integers(data, error)
-        except ValueError as error:  # text that UTF-8 cannot hold
-            raise _not_json(error) from None
         if integers is not None:
             try:
                 return self._validate(integers)
             except ValidationError as error:
                 refused = error
-        raise _bad(self.name, refused)
+        problems = {problem.path: problem for problem in _problems(refused, self.payload, data)}
+        text = f"not a {self.name}: " + "; ".join(map(str, problems.values()))
+        raise BadMessage(text, problems=problems.values())
 
     def encode(self, value: T) -> bytes:
-        """`value` as JSON text (UTF-8) with wire names; `TypeError` when it is not this message's payload."""
+        """`value` as JSON text (UTF-8) with wire names, which `decode` takes.
+
+        Fields that a subclass of the payload adds are sent too. Raises `TypeError` when `value` is not this message's
+        payload, `ValueError` when it was changed into what the schema does not allow.
+        """
         if not self.takes(value):
             raise TypeError(
-                f"{self.name} takes {self.payload.__name__}, not {type(value).__name__}"
+                f"{self.name} takes {type_name(self.payload)}, not {type(value).__name__}"
             )
-        return self._adapter.dump_json(value, by_alias=True, exclude_unset=True)
+        try:
+            note_changed_defaults(value)
+            data = self._adapter.dump_json(
+                value, by_alias=True, exclude_unset=True, serialize_as_any=True
+            )
+        except (ValueError, TypeError, RecursionError) as error:
+            raise ValueError(f"this {self.name} cannot be sent: {error}") from None
+        try:
+            self.decode(data)
+        except BadMessage as fault:
+            raise ValueError(f"this {self.name} cannot be sent: {fault.text}") from None
+        return data
 
     def takes(self, value: object) -> bool:
-        """Whether `value` is this message's payload."""
-        return isinstance(value, self.payload)
+        """Whether `value` is this message's payload, or of a subclass of it."""
+        if isinstance(self.payload, type):
+            return isinstance(value, self.payload)
+        try:  # a payload such as list[int] or A | B, which has no instances
+            self._adapter.validate_python(value, strict=True)
+        except ValidationError:
+            return False
+        return True
 
     def conversation_of(self, value: T) -> str | None:
         """The id of the conversation that `value` belongs to."""
         return str(getattr(value, self.conversation)) if self.conversation else None
 
-    def _validate(self, data: bytes | str) -> T:
+    def _validate(self, data: bytes) -> T:
         return self._adapter.validate_json(data, strict=True, by_alias=True, by_name=False)
 
     @cached_property
@@ -101,32 +130,55 @@ class Channel(Generic[T]):
 
     def read(self, data: bytes | str) -> tuple[Message[Any], T]:
         """The message that `data` is, and its payload; raises as `decode` does."""
-        message = self._message_of(data)
-        payload: T = message.decode(data)
-        return message, payload
+        return read_first([self], data)
 
-    def _message_of(self, data: bytes | str) -> Message[Any]:
-        if self.discriminator is None:
-            return next(iter(self.routes.values()))
-        try:
-            root = from_json(data)
-        except ValueError as error:
-            raise _not_json(error) from None
+    def _message_of(self, root: object) -> Message[Any]:
         if not isinstance(root, dict):
             raise _bad_at("", f"should be an object, not {_json_type(root)}")
-        tag = root.get(self.discriminator)
+        place = self.discriminator or ""
+        tag = root.get(place)
         if not isinstance(tag, str):
-            expected = (
-                "is required"
-                if self.discriminator not in root
-                else f"should be text, not {_json_type(tag)}"
+            missing = place not in root
+            raise _bad_at(
+                place, "is required" if missing else f"should be text, not {_json_type(tag)}"
             )
-            raise _bad_at(self.discriminator, expected)
         message = self.routes.get(tag)
         if message is None:
             known = ", ".join(self.routes)
-            raise UnsupportedMessage(f"{self.discriminator} {_short(tag)} is none of {known}")
+            raise UnsupportedMessage(f"{place} {_short(tag)} is none of {known}")
         return message
+
+
+def read_first(channels: Sequence[Channel[Any]], data: bytes | str) -> tuple[Message[Any], Any]:
+    """The message that `data` is, and its payload, by the first of `channels` that knows it.
+
+    A channel that tells its messages apart by a property is asked before one that does not: when the property names a
+    message, `data` is that or a `BadMessage`. When no channel knows it, `UnsupportedMessage` lists what the
+    channels know, if the property of one was there at all; else the `BadMessage` of the last one asked is raised.
+    """
+    tagged = [channel for channel in channels if channel.discriminator is not None]
+    data = _bytes(data)
+    root = _root(data) if tagged else None
+    unknown: list[str] = []
+    refused: BadMessage | None = None
+    for channel in tagged:
+        try:
+            message = channel._message_of(root)
+        except UnsupportedMessage as fault:
+            unknown.append(fault.text)
+        except BadMessage as fault:
+            refused = fault
+        else:
+            return message, message._decode_strict(data)
+    for channel in channels:
+        for message in channel.messages if channel.discriminator is None else ():
+            try:
+                return message, message.decode(data)
+            except BadMessage as fault:
+                refused = fault
+    if unknown or refused is None:
+        raise UnsupportedMessage("; ".join(dict.fromkeys(unknown)) or "there is no channel")
+    raise refused
 
 
 @dataclass(frozen=True, eq=False)
@@ -144,6 +196,23 @@ class Operation:
     method: str
     reply: tuple[Message[Any], ...] | None = None
 
+    def message_for(self, value: object) -> Message[Any]:
+        """The message whose payload `value` is: that of its own class before those of its bases.
+
+        Raises `TypeError` when it is the payload of none.
+        """
+        takers = [message for message in self.messages if message.takes(value)]
+        if not takers:
+            expected = " or ".join(type_name(message.payload) for message in self.messages)
+            raise TypeError(f"{self.method}() takes {expected}, not {type(value).__name__}")
+        bases = type(value).__mro__
+        return min(
+            takers,
+            key=lambda message: (
+                bases.index(message.payload) if message.payload in bases else len(bases)
+            ),
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Server:
@@ -155,11 +224,31 @@ class Server:
     security: tuple[str, ...] = ()
 
 
+def type_name(payload: object) -> str:
+    """What a payload's type is called in a text."""
+    return payload.__name__ if isinstance(payload, type) else str(payload)
+
+
+def _root(data: bytes) -> object:
+    """The JSON value that `data` holds; raises `BadMessage`."""
+    try:
+        return from_json(data, allow_inf_nan=False)
+    except ValueError as error:
+        raise _not_json(error) from None
+
+
+def _bytes(data: bytes | str) -> bytes:
+    try:
+        return data.encode() if isinstance(data, str) else data
+    except UnicodeEncodeError as error:  # a lone surrogate
+        raise _not_json(error) from None
+
+
 _ENUM_MEMBER: Final = re.compile(r"<\w+\.\w+: ('[^']*')>")
 _INTEGER_ERRORS: Final = frozenset({"int_type", "literal_error"})
 
 
-def _with_integers(data: bytes | str, error: ValidationError) -> bytes | None:
+def _with_integers(data: bytes, error: ValidationError) -> bytes | None:
     """`data` with 1.0 written as 1, which JSON Schema takes for the same integer; `None` when that cannot help."""
     if not any(
         problem["type"] in _INTEGER_ERRORS
@@ -181,11 +270,6 @@ def _integers(value: object) -> object:
     return value
 
 
-def _bad(name: str, error: ValidationError) -> BadMessage:
-    problems = tuple(_problems(error))
-    return BadMessage(f"not a {name}: " + "; ".join(map(str, problems)), problems=problems)
-
-
 def _not_json(error: ValueError) -> BadMessage:
     return _bad_at("", f"should be JSON: {error}")
 
@@ -195,10 +279,15 @@ def _bad_at(path: str, expected: str) -> BadMessage:
     return BadMessage(str(problem), problems=[problem])
 
 
-def _problems(error: ValidationError) -> Iterator[Problem]:
+def _problems(error: ValidationError, payload: object, data: bytes) -> Iterator[Problem]:
     details: ErrorDetails
+    is_json = True
     for details in error.errors(include_url=False, include_input=False):
+        is_json &= details["type"] != "json_invalid"
         yield Problem(_path(details["loc"]), _ENUM_MEMBER.sub(r"\1", details["msg"]))
+    if is_json and isinstance(payload, type) and issubclass(payload, WireModel):
+        for path in absent_fields(payload, from_json(data)):
+            yield Problem(_path(path), "Field required")
 
 
 def _path(location: tuple[int | str, ...]) -> str:

@@ -21,6 +21,7 @@ from ..errors import (
     UnknownCall,
     UnsupportedMessage,
     remote_fault,
+    travelling,
 )
 from ..transport import Incoming, Receiver
 from . import xml
@@ -302,10 +303,8 @@ class Delivery:
         self._reply(xml.result(sender, id))
 
     def _fault(self, iq: ET.Element, fault: Fault) -> None:
-        if fault.condition is None or fault.kind is None:
-            self._refuse(iq, "cancel", "undefined-condition", fault.text)
-        else:
-            self._refuse(iq, fault.kind, fault.condition, fault.text)
+        condition, kind = travelling(fault)
+        self._refuse(iq, kind, condition, fault.text)
 
     def _refuse(self, iq: ET.Element, kind: str, condition: str, why: str = "") -> None:
         self._reply(xml.error(iq.get("from", ""), iq.get("id", ""), kind, condition, why))

@@ -1,0 +1,47 @@
+"""What the test modules share: the checkout, the document, and the command line called in-process."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeAlias
+
+import pytest
+from aoba_gen.cli import main
+from click.testing import CliRunner, Result
+from hypothesis import settings
+
+settings.register_profile("aoba", deadline=None)  # the machine may be busy
+settings.load_profile("aoba")
+Cli: TypeAlias = Callable[..., Result]
+
+
+@pytest.fixture(scope="session")
+def root() -> Path:
+    """The top of the checkout."""
+    return Path(__file__).parents[1]
+
+
+@pytest.fixture(scope="session")
+def spec(root: Path) -> Path:
+    """The Aoba document."""
+    return root / "spec" / "voice-call-signaling.yaml"
+
+
+@pytest.fixture(scope="session")
+def cli() -> Cli:
+    """`aoba-gen` in this process; an exception that is no exit goes on to the test."""
+
+    def call(*arguments: str | Path) -> Result:
+        words = [str(one) for one in arguments]
+        return CliRunner().invoke(main, words, catch_exceptions=False, prog_name="aoba-gen")
+
+    return call
+
+
+@pytest.fixture(scope="session")
+def fresh(tmp_path_factory: pytest.TempPathFactory, cli: Cli, spec: Path) -> Path:
+    """A folder that holds nothing but the Aoba package, just generated; not to be changed."""
+    out = tmp_path_factory.mktemp("fresh")
+    assert cli(spec, "-o", out).exit_code == 0
+    return out

@@ -1,0 +1,220 @@
+"""What schemas become: packages are generated from small documents, imported, and given messages."""
+
+from __future__ import annotations
+
+import importlib
+import itertools
+import json
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import ModuleType
+from typing import TypeAlias
+
+import pytest
+import yaml
+from aoba_gen import build
+from aoba_runtime import BadMessage, Client
+from click.testing import Result
+
+Generate: TypeAlias = Callable[[str], ModuleType]
+Refuse: TypeAlias = Callable[[str], str]
+COUNT = itertools.count()
+
+
+def document(schemas: str) -> str:
+    """A document whose one message `M` has the payload `P`, one of `schemas` (YAML)."""
+    tree = {
+        "asyncapi": "3.0.0",
+        "info": {"title": "Small", "version": "1"},
+        "channels": {"c": {"messages": {"M": {"payload": {"$ref": "#/components/schemas/P"}}}}},
+        "components": {"schemas": yaml.safe_load(schemas)},
+    }
+    return json.dumps(tree)
+
+
+@pytest.fixture
+def generate(
+    cli: Callable[..., Result], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Generate]:
+    """Generates a package from schemas and imports it."""
+    monkeypatch.syspath_prepend(tmp_path)
+    before = set(sys.modules)
+
+    def call(schemas: str) -> ModuleType:
+        name = f"small{next(COUNT)}"
+        (tmp_path / "spec.json").write_text(document(schemas))
+        result = cli(tmp_path / "spec.json", "-o", tmp_path, "--package", name)
+        assert result.exit_code == 0, result.stderr
+        return importlib.import_module(name)
+
+    yield call
+    for name in set(sys.modules) - before:
+        if name.startswith("small"):
+            del sys.modules[name]
+
+
+@pytest.fixture
+def refuse(cli: Callable[..., Result], tmp_path: Path) -> Refuse:
+    """Gives what is said of schemas that cannot be generated."""
+
+    def call(schemas: str) -> str:
+        (tmp_path / "spec.json").write_text(document(schemas))
+        result = cli(tmp_path / "spec.json", "-o", tmp_path)
+        assert result.exit_code == 1
+        return result.stderr
+
+    return call
+
+
+def takes(package: ModuleType, **payload: object) -> bool:
+    """Whether the message takes a payload, and gives it back as it was."""
+    try:
+        value = package.MESSAGES["M"].decode(json.dumps(payload))
+    except BadMessage:
+        return False
+    assert json.loads(package.MESSAGES["M"].encode(value)) == payload
+    return True
+
+
+@pytest.mark.parametrize("order", ["P S", "S P"])
+def test_a_component_keeps_its_name_whoever_uses_it_first(generate: Generate, order: str) -> None:
+    schemas = {
+        "P": "P: {type: object, properties: {state: {$ref: '#/components/schemas/S'}}}\n",
+        "S": "S: {type: string, enum: [good, bad]}\n",
+    }
+    package = generate("".join(schemas[name] for name in order.split()))
+    assert list(package.models.S) == ["good", "bad"]
+    assert not hasattr(package.models, "PState")
+
+
+def test_a_base_that_is_a_message_keeps_what_its_heirs_narrow(generate: Generate) -> None:
+    package = generate("""
+        P: {type: object, required: [k], properties: {k: {type: string}}}
+        B:
+          allOf:
+            - $ref: '#/components/schemas/P'
+            - {properties: {k: {const: b}}, required: [n], type: object}
+        """)
+    assert takes(package, k="x") and not takes(package, k=5)
+    assert package.models.B(n=1).k == "b"
+
+
+def test_a_grandchild_narrows(generate: Generate) -> None:
+    package = generate("""
+        K: {type: string, enum: [x, y]}
+        A: {type: object, required: [k], properties: {k: {$ref: '#/components/schemas/K'}, n: {type: integer}}}
+        B: {allOf: [{$ref: '#/components/schemas/A'}, {type: object, properties: {t: {type: string}}}]}
+        P: {allOf: [{$ref: '#/components/schemas/B'}, {type: object, properties: {k: {const: x}}}]}
+        """)
+    assert takes(package, k="x", n=1, t="") and not takes(package, k="y") and not takes(package)
+    assert issubclass(package.models.P, package.models.B) and issubclass(
+        package.models.B, package.models.A
+    )
+
+
+def test_enum_members_may_be_called_anything(generate: Generate) -> None:
+    package = generate(
+        "P: {type: object, properties: {e: {type: string, enum: [c0, C1x, mro, p0], default: c0}}}"
+    )
+    assert [member.name for member in package.models.PE] == ["C0", "C1X", "MRO", "P0"]
+    assert package.models.P().e is package.models.PE.C0
+
+
+def test_all_parts_of_an_all_of_count(generate: Generate) -> None:
+    package = generate("""
+        B: {type: object, properties: {a: {type: integer}}}
+        P:
+          allOf:
+            - allOf: [{$ref: '#/components/schemas/B'}, {type: object, properties: {b: {type: string}}}]
+            - {type: object, required: [b]}
+        """)
+    assert takes(package, a=1, b="") and not takes(package, a="1", b="") and not takes(package, a=1)
+
+
+def test_bounds_inside_of_lists_hold(generate: Generate) -> None:
+    package = generate(
+        "P: {type: object, properties: {l: {type: array, items: {type: string, maxLength: 2}}}}"
+    )
+    assert takes(package, l=["ab"]) and not takes(package, l=["abc"])
+
+
+def test_objects_may_refer_to_each_other_in_rings(generate: Generate) -> None:
+    package = generate("""
+        P: {type: object, required: [q], properties: {q: {$ref: '#/components/schemas/Q'}}}
+        Q: {type: object, properties: {p: {$ref: '#/components/schemas/P'}}}
+        """)
+    assert (
+        takes(package, q={})
+        and takes(package, q={"p": {"q": {}}})
+        and not takes(package, q={"p": {}})
+    )
+
+
+def test_classes_may_have_the_names_of_what_is_imported(generate: Generate) -> None:
+    package = generate("""
+        Field: {type: object, properties: {aB: {type: string, minLength: 1}}}
+        Literal: {type: string, enum: [x]}
+        P: {type: object, required: [f], properties: {f: {$ref: '#/components/schemas/Field'}, k: {const: c}}}
+        """)
+    assert takes(package, f={"aB": "x"}, k="c") and not takes(package, f={"aB": ""})
+
+
+@pytest.mark.parametrize(
+    ("schema", "said"),
+    [
+        ("{allOf: [{type: string, maxLength: 5}]}", "an object that is also something else"),
+        ("{allOf: [false, {type: object}]}", "true or false in allOf"),
+        ("{type: string, properties: {}}", "an object that is also something else"),
+        (
+            "{type: string, items: {type: string}}",
+            "'items' that is a list, or on what is no array,",
+        ),
+        (
+            "{type: array, items: [{type: string}]}",
+            "'items' that is a list, or on what is no array,",
+        ),
+        ("{type: string, pattern: '('}", "the pattern '(', which the regex engine cannot run,"),
+        ("{minLength: 3}", "a bound on a value that has not exactly one type"),
+        (
+            "{type: [string, integer], minimum: 3}",
+            "a bound on a value that has not exactly one type",
+        ),
+        ("{const: 1.5}", "the constant 1.5"),
+        ("{const: 1180591620717411303424}", "the constant 1180591620717411303424"),
+        ("{enum: []}", "an enum without values"),
+        ("{type: integer, enum: [a]}", "an enum beside a constant or of a type other than string"),
+        ("{type: string, enum: [a, a]}", "the enum value 'a' is given twice"),
+        ("{type: string, minLength: -1}", "should be a whole number of at least 0, not -1"),
+        ("{type: number, multipleOf: 0}", "should be a number above 0, not 0"),
+        ("{type: null}", "write 'null' in quotes"),
+        ("{type: integer, maximum: 3, default: 5}", "expected integer with maximum 3"),
+        ("{tpye: string}", "did you mean 'type'?"),
+        ("{type: string, x-aoba-default: uuid}", "which is optional and so may be left out anyway"),
+        (
+            "{type: array, items: {$ref: '#/components/schemas/P/properties/x'}}",
+            "a list that holds itself",
+        ),
+        (
+            "{type: array, items: {$ref: '#/components/schemas/P'}, default: [{}]}",
+            "a default that holds objects",
+        ),
+    ],
+)
+def test_what_is_not_understood_is_refused(refuse: Refuse, schema: str, said: str) -> None:
+    assert said in refuse(f"P: {{type: object, properties: {{x: {schema}}}}}")
+
+
+def test_two_bases_may_not_disagree(refuse: Refuse) -> None:
+    said = refuse("""
+        A: {type: object, properties: {id: {type: string}}}
+        B: {type: object, properties: {id: {type: integer}}}
+        P: {allOf: [{$ref: '#/components/schemas/A'}, {$ref: '#/components/schemas/B'}]}
+        """)
+    assert (
+        "a property 'id' that two bases describe is not supported yet [unsupported-schema]" in said
+    )
+
+
+def test_the_client_keeps_its_own_names() -> None:
+    assert {name for name in dir(Client) if not name.startswith("_")} <= build.CLIENT_NAMES
