@@ -35,7 +35,7 @@ test: .venv/test
 	@$(py) -m pytest
 
 check: .venv/test
-	$(py) -m mypy --exclude '^tests/cases/' benchmarks examples generated generator runtime tests
+	$(py) -m mypy --exclude '^tests/cases/' benchmarks deploy examples generated generator runtime tests
 	$(py) -m pyright -p .
 	.venv/bin/lint-imports
 

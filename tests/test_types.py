@@ -101,7 +101,7 @@ def marked() -> set[tuple[str, int]]:
 
 
 def test_mypy_is_content_with_the_project(root: Path) -> None:
-    folders = ("benchmarks", "examples", "generated", "generator", "runtime", "tests")
+    folders = ("benchmarks", "deploy", "examples", "generated", "generator", "runtime", "tests")
     assert mypy(root, root / ".mypy_cache", "--exclude=^tests/cases/", *folders) == CLEAN
 
 
