@@ -27,8 +27,9 @@ from websockets.http11 import Request, Response
 from aoba_gen.diagnostics import Report
 from aoba_gen.pipeline import generate
 from aoba_gen.write import Plan, apply
-from aoba_runtime import websocket
+from aoba_runtime import links, websocket
 from aoba_runtime.errors import AckTimeout, LimitExceeded, PeerUnavailable
+from aoba_runtime.sockets import WatchedSocket
 from aoba_runtime.transport import Incoming, Outgoing, Transport
 from aoba_runtime.websocket import (
     AuthRefused,
@@ -168,10 +169,11 @@ def outgoing(text: str = "{}") -> Outgoing:
 @pytest.fixture
 def fast(monkeypatch: pytest.MonkeyPatch) -> None:
     """Reconnects at once, keepalive in a fraction of a second."""
-    monkeypatch.setattr(websocket, "FIRST_DELAY", 0.02)
-    monkeypatch.setattr(websocket, "LONGEST_DELAY", 0.1)
-    monkeypatch.setattr(websocket, "PING_AFTER", 0.2)
-    monkeypatch.setattr(websocket, "PONG_WITHIN", 0.2)
+    monkeypatch.setattr(links, "FIRST_DELAY", 0.02)
+    monkeypatch.setattr(links, "LONGEST_DELAY", 0.1)
+    monkeypatch.setattr(WatchedSocket, "ping_after", 0.2)
+    monkeypatch.setattr(WatchedSocket, "dead_after", 0.4)
+    monkeypatch.setattr(WatchedSocket, "tick", 0.05)
 
 
 # The generated client
@@ -813,7 +815,7 @@ async def test_many_connections_leave_nothing(server: Server) -> None:
                 transport = await stack.enter_async_context(websocket.connect(server.url, TOKEN))
                 await transport.send(outgoing())
     gc.collect()
-    left = [thing for thing in gc.get_objects() if type(thing) is websocket._Socket]
+    left = [thing for thing in gc.get_objects() if type(thing) is WatchedSocket]
     assert len(left) <= 1
 
 

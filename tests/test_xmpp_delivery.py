@@ -396,9 +396,9 @@ async def test_a_half_open_link_is_found_within_six_seconds() -> None:
 
 
 async def test_a_quiet_link_that_answers_pings_stays(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(websocket, "PING_AFTER", 0.05)
-    monkeypatch.setattr(websocket, "DEAD_AFTER", 0.4)
-    monkeypatch.setattr(websocket, "_TICK", 0.05)
+    monkeypatch.setattr(websocket.Frames, "ping_after", 0.05)
+    monkeypatch.setattr(websocket.Frames, "dead_after", 0.4)
+    monkeypatch.setattr(websocket.Frames, "tick", 0.05)
     async with FakeServer() as server, session(server) as (transport, _):
         events = transport.events()
         with pytest.raises(TimeoutError):

@@ -12,41 +12,71 @@ lost. The other direction is alike: a message that a handler refuses is logged a
 from __future__ import annotations
 
 import asyncio
-import inspect
-import ipaddress
 import itertools
 import logging
-import random
 import ssl as tls
 from collections import deque
-from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
-from typing import Any, Final, Literal, Self, TypeAlias, cast
-from urllib.parse import quote, urlsplit
+from typing import Final, Literal, Self, TypeAlias
 
-from websockets.asyncio.client import ClientConnection
-from websockets.asyncio.client import connect as _websockets_connect
-from websockets.exceptions import ConnectionClosed, InvalidStatus, WebSocketException
+from websockets.exceptions import ConnectionClosed
 from websockets.protocol import State
-from websockets.typing import Subprotocol
 
 from .errors import AckTimeout, Fault, LimitExceeded, PeerUnavailable
+from .links import (
+    FIRST_DELAY,
+    LONGEST_DELAY,
+    AuthRefused,
+    Backoff,
+    Connected,
+    ConnectFailed,
+    InsecureUrl,
+    LinkError,
+    Lost,
+    Reconnecting,
+    Token,
+    check_url,
+    place,
+    report,
+    tell,
+)
+from .sockets import WatchedSocket
 from .transport import Incoming, Outgoing, Receiver
+from .websocket_open import Settings, hang_up, open_websocket
 
-Token: TypeAlias = str | Callable[[], str | Awaitable[str]]
-"""A token, or a function (plain or async) that gives a fresh one; it is called before each attempt to connect."""
+__all__ = [
+    "BAD_TOKEN",
+    "FIRST_DELAY",
+    "LONGEST_DELAY",
+    "MAX_EARLY",
+    "MAX_WAITING",
+    "PING_AFTER",
+    "PONG_WITHIN",
+    "STEADY",
+    "AuthRefused",
+    "ConnectFailed",
+    "Connected",
+    "Event",
+    "InsecureUrl",
+    "LinkError",
+    "Lost",
+    "Reconnecting",
+    "Token",
+    "WebSocketTransport",
+    "connect",
+]
+
+Event: TypeAlias = Connected | Reconnecting | Lost
 
 BAD_TOKEN: Final = 4001
 """The close code by which a server says that the token is not, or no longer, good."""
 
-FIRST_DELAY: Final = 0.2
-LONGEST_DELAY: Final = 5.0
 STEADY: Final = 5.0
 """A connection that held this many seconds starts the delays anew."""
 
-PING_AFTER: Final = 2.0
-PONG_WITHIN: Final = 3.0
+PING_AFTER: Final = WatchedSocket.ping_after
+PONG_WITHIN: Final = WatchedSocket.dead_after - WatchedSocket.ping_after
 """A link that was silent for 2 s is pinged; if nothing at all arrives for 3 s more, it is dead."""
 
 MAX_WAITING: Final = 1_000
@@ -56,68 +86,8 @@ MAX_EARLY: Final = 100
 """Messages kept for the first receiver; those that arrive past it, and after the receiver has left, count as `unheard`."""
 
 _BROKE: Final = "the connection broke while the message was handed over"
-_COOKIE_OCTETS: Final = frozenset(map(chr, range(0x21, 0x7F))) - frozenset('",;\\')
 
 log = logging.getLogger("aoba_runtime.websocket")
-
-
-class ConnectFailed(ConnectionError):
-    """The server cannot be reached, or does not open a WebSocket; trying again may help."""
-
-
-class AuthRefused(ConnectionError):
-    """The server did not accept the token; trying again with the same one is useless, so nothing is retried.
-
-    `condition` is the HTTP status ("401", "403") or the close code ("4001").
-    """
-
-    def __init__(self, text: str, condition: str) -> None:
-        super().__init__(text)
-        self.condition = condition
-
-
-class InsecureUrl(ValueError):
-    """A connection that others could read: ws:// to another machine, or TLS that verifies nothing."""
-
-
-@dataclass(frozen=True, slots=True)
-class Connected:
-    """A connection is up; what was sent over an earlier one is not sent again."""
-
-
-@dataclass(frozen=True, slots=True)
-class Reconnecting:
-    """The connection broke, or could not be made again; attempt number `attempt` follows in `delay` seconds."""
-
-    attempt: int
-    delay: float
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class Lost:
-    """The connection is gone for good: `error` says why, and every send raises it from now on."""
-
-    error: AuthRefused | ConnectFailed
-
-
-Event: TypeAlias = Connected | Reconnecting | Lost
-
-
-@dataclass(frozen=True, slots=True)
-class _Settings:
-    url: str
-    place: str
-    token: Token | None = field(repr=False)
-    auth: Literal["cookie", "query"] | None
-    cookie_name: str
-    query_name: str
-    headers: Mapping[str, str] = field(repr=False)
-    subprotocols: Sequence[str]
-    ssl: tls.SSLContext | None
-    proxy: str | bool | None = field(repr=False)
-    open_timeout: float
-    max_message: int
 
 
 def connect(
@@ -148,9 +118,9 @@ def connect(
     Entering raises `AuthRefused` (HTTP 401 or 403) or `ConnectFailed`; a URL that would show the token raises
     `InsecureUrl` at once, any other mistake in the arguments `ValueError`.
     """
-    parts = urlsplit(url)
-    if parts.scheme not in ("ws", "wss") or not parts.hostname or parts.fragment:
-        raise ValueError("a WebSocket URL is ws://host or wss://host, without #fragment")
+    parts = check_url(url, insecure)
+    if parts.fragment:
+        raise ValueError("a WebSocket URL has no #fragment")
     if token is not None and auth is None:
         raise ValueError("auth=None sends no token; leave the token out")
     if parts.scheme == "ws" and ssl is not None:
@@ -158,16 +128,11 @@ def connect(
     verifies = ssl is None or (ssl.verify_mode is tls.CERT_REQUIRED and ssl.check_hostname)
     if not insecure and not verifies:
         raise InsecureUrl("this SSL context verifies nothing; insecure=True allows it")
-    if not insecure and parts.scheme == "ws" and not _is_loopback(parts.hostname):
-        raise InsecureUrl(
-            f"ws:// to {parts.hostname} can be read on the way; use wss://, or insecure=True"
-        )
     if parts.scheme == "wss" and ssl is None:
         ssl = tls.create_default_context()
-    place = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
-    settings = _Settings(
+    settings = Settings(
         url,
-        place,
+        place(url),
         token,
         auth if token is not None else None,
         cookie_name,
@@ -179,7 +144,7 @@ def connect(
         open_timeout,
         max_message,
     )
-    return WebSocketTransport(settings, ack_timeout, max_payload, address)
+    return WebSocketTransport(settings, ack_timeout, max_payload, address, parts.hostname)
 
 
 class WebSocketTransport:
@@ -189,12 +154,17 @@ class WebSocketTransport:
     """
 
     def __init__(
-        self, settings: _Settings, ack_timeout: float, max_payload: int, address: str | None
+        self,
+        settings: Settings,
+        ack_timeout: float,
+        max_payload: int,
+        address: str | None,
+        host: str | None,
     ) -> None:
         self.refused = 0
         self.unheard = 0
         self._settings = settings
-        self._host = urlsplit(settings.url).hostname
+        self._host = host
         self._ack_timeout = ack_timeout
         self._max_payload = max_payload
         self._address = address
@@ -202,7 +172,7 @@ class WebSocketTransport:
         self._receiver: Receiver | None = None
         self._early: deque[Incoming] | None = deque()
         self._listeners: list[Callable[[Event], object]] = []
-        self._socket: _Socket | None = None
+        self._socket: WatchedSocket | None = None
         self._up = asyncio.Event()
         self._turn = asyncio.Lock()
         self._waiting = 0
@@ -251,7 +221,7 @@ class WebSocketTransport:
         if self._waiting >= MAX_WAITING:
             raise LimitExceeded(f"{self._waiting} messages wait already")
         self._waiting += 1
-        writing: _Socket | None = None
+        writing: WatchedSocket | None = None
         try:
             async with asyncio.timeout(self._ack_timeout), self._turn:
                 writing = await self._connection()
@@ -268,7 +238,7 @@ class WebSocketTransport:
         finally:
             self._waiting -= 1
         # A write that failed is silent, and a lost connection ends the wait for the buffer as if it had been written.
-        if writing.transport.is_closing():
+        if writing.is_closing():
             raise AckTimeout(_BROKE)
 
     def attach(self, receiver: Receiver) -> None:
@@ -307,7 +277,7 @@ class WebSocketTransport:
         if self._task is None:
             raise PeerUnavailable("the transport is not connected yet: use `async with`")
 
-    async def _connection(self) -> _Socket:
+    async def _connection(self) -> WatchedSocket:
         while True:
             await self._up.wait()
             self._check()
@@ -322,15 +292,17 @@ class WebSocketTransport:
         try:
             await self._keep_up()
         except Exception as error:
-            _report("the connection's task failed", error)
+            report("the connection's task failed", error)
             self._lose(ConnectFailed(f"internal error: {type(error).__name__}"))
 
     async def _keep_up(self) -> None:
-        attempt = 0
+        backoff = Backoff(steady=STEADY, least=0.5)
+        loop = asyncio.get_running_loop()
         while True:
-            began = asyncio.get_running_loop().time()
+            began = loop.time()
             try:
                 reason = await self._live()
+                backoff.held(loop.time() - began)
             except AuthRefused as error:
                 self._lose(error)
                 return
@@ -339,22 +311,20 @@ class WebSocketTransport:
                     self._lose(error)
                     return
                 reason = str(error)
-            if asyncio.get_running_loop().time() - began > STEADY:
-                attempt = 0
-            ceiling = min(LONGEST_DELAY, FIRST_DELAY * 2**attempt)
-            delay = random.uniform(ceiling / 2, ceiling)
-            attempt = min(attempt + 1, 10)
-            log.info("connection to %s: %s; again in %.2f s", self._settings.place, reason, delay)
-            self._tell(Reconnecting(attempt, delay, reason))
-            await asyncio.sleep(delay)
+            again = backoff.next(reason)
+            log.info(
+                "connection to %s: %s; again in %.2f s", self._settings.place, reason, again.delay
+            )
+            tell(self._listeners, again)
+            await asyncio.sleep(again.delay)
 
     async def _live(self) -> str:
         """One connection, from its handshake to its end; why it ended."""
-        socket = await _open(self._settings)
+        socket = await open_websocket(self._settings)
         try:
             self._socket = socket
             self._up.set()
-            self._tell(Connected())
+            tell(self._listeners, Connected())
             if self._first is not None and not self._first.done():
                 self._first.set_result(None)
             while True:
@@ -365,20 +335,20 @@ class WebSocketTransport:
                     f"{self._settings.place} refused the token (close code {BAD_TOKEN})",
                     str(BAD_TOKEN),
                 ) from None
-            return socket.dead or f"closed with code {socket.close_code}"
+            return socket.why or f"closed with code {socket.close_code}"
         finally:
             self._socket = None
             if self._error is None:
                 self._up.clear()
-            await _hang_up(socket)
+            await hang_up(socket)
 
-    def _lose(self, error: AuthRefused | ConnectFailed) -> None:
+    def _lose(self, error: LinkError) -> None:
         self._end(error)
         if self._first is not None and not self._first.done():
             self._first.set_exception(error)
             return
         log.error("connection given up: %s", error)
-        self._tell(Lost(error))
+        tell(self._listeners, Lost(error))
 
     def _end(self, error: Exception) -> None:
         """From now on every send raises `error`, those that wait too."""
@@ -394,13 +364,6 @@ class WebSocketTransport:
             await asyncio.wait([self._task])
             if not self._task.cancelled():
                 self._task.exception()
-
-    def _tell(self, event: Event) -> None:
-        for listener in list(self._listeners):
-            try:
-                listener(event)
-            except Exception as error:
-                _report("a listener to events failed", error)
 
     # Receiving
 
@@ -430,164 +393,4 @@ class WebSocketTransport:
                 "message %s from %s was refused: %s", incoming.id, self._host, fault.condition
             )
         except Exception as error:
-            _report("a receiver failed", error)
-
-
-class _Socket(ClientConnection):
-    """A connection that notices when its link is dead, whatever waits to be written. `dead` says so."""
-
-    dead = ""
-    _pinged = False
-    _heard = 0.0
-    _watch: asyncio.TimerHandle | None = None
-
-    def watch(self) -> None:
-        """Start to look whether anything arrives."""
-        self._heard = self.loop.time()
-        self._watch = self.loop.call_later(PING_AFTER, self._look)
-
-    def data_received(self, data: bytes) -> None:
-        """Called by the event loop."""
-        self._heard = self.loop.time()
-        self._pinged = False
-        super().data_received(data)
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        """Called by the event loop."""
-        if self._watch is not None:
-            self._watch.cancel()
-        super().connection_lost(exc)
-
-    def _look(self) -> None:
-        due = self._heard + PING_AFTER
-        if self._pinged:
-            self.dead = f"nothing arrived for {PING_AFTER + PONG_WITHIN:g} s"
-            self.transport.abort()
-            return
-        if self.loop.time() >= due and self.protocol.state is State.OPEN:
-            # Not ping(): it waits for room in the buffer, which a dead link never has.
-            self.protocol.send_ping(b"")
-            self.send_data()
-            self._pinged = True
-            due = self.loop.time() + PONG_WITHIN
-        self._watch = self.loop.call_at(max(due, self.loop.time() + 0.05), self._look)
-
-
-class _Connect(_websockets_connect):
-    """Follows no redirect: the token is for the host that it was given for."""
-
-    def process_redirect(self, exc: Exception) -> Exception | str:
-        return exc
-
-
-class _Quiet(logging.LoggerAdapter[logging.Logger]):
-    """The logger of `websockets` without its debug lines, which hold URLs, cookies and payloads."""
-
-    def isEnabledFor(self, level: int) -> bool:  # noqa: N802 (the library's name)
-        return level > logging.DEBUG and super().isEnabledFor(level)
-
-    def process(
-        self, msg: Any, kwargs: MutableMapping[str, Any]
-    ) -> tuple[Any, MutableMapping[str, Any]]:
-        return msg, kwargs
-
-
-async def _open(settings: _Settings) -> _Socket:
-    """A new connection; raises `AuthRefused` or `ConnectFailed`, and then, or cancelled, leaves no socket."""
-    token = await _token(settings)
-    url, headers = settings.url, dict(settings.headers)
-    if settings.auth == "query":
-        mark = "&" if urlsplit(url).query else "?"
-        url += f"{mark}{quote(settings.query_name, safe='')}={quote(token, safe='')}"
-    elif settings.auth == "cookie":
-        if not token or not _COOKIE_OCTETS.issuperset(token):
-            raise AuthRefused("the token is empty, or holds what no cookie may hold", "401")
-        others = [headers.pop(name) for name in list(headers) if name.lower() == "cookie"]
-        headers["Cookie"] = "; ".join([*others, f"{settings.cookie_name}={token}"])
-    made: list[_Socket] = []
-
-    def create(*args: Any, **options: Any) -> _Socket:
-        made.append(_Socket(*args, **options))
-        return made[-1]
-
-    options: dict[str, Any] = {} if settings.ssl is None else {"ssl": settings.ssl}
-    try:
-        await _Connect(
-            url,
-            create_connection=cast(type[ClientConnection], create),
-            subprotocols=[Subprotocol(name) for name in settings.subprotocols] or None,
-            additional_headers=headers,
-            compression=None,
-            proxy=settings.proxy or None,
-            open_timeout=settings.open_timeout,
-            ping_interval=None,
-            close_timeout=1.0,
-            max_size=settings.max_message,
-            write_limit=0,
-            logger=_Quiet(logging.getLogger("websockets.client"), {}),
-            **options,
-        )
-    except BaseException as problem:
-        for socket in made:
-            if getattr(socket, "transport", None) is not None:
-                socket.transport.abort()
-                await socket.wait_closed()
-        if isinstance(problem, (OSError, TimeoutError, WebSocketException)):
-            raise _explained(settings.place, problem) from None
-        raise
-    made[-1].watch()
-    return made[-1]
-
-
-async def _token(settings: _Settings) -> str:
-    source = settings.token
-    if source is None or isinstance(source, str):
-        return source or ""
-    try:
-        async with asyncio.timeout(settings.open_timeout):
-            token = source()
-            return await token if inspect.isawaitable(token) else token
-    except (AuthRefused, ConnectFailed):
-        raise
-    except Exception as error:
-        raise ConnectFailed(f"the token could not be had: {type(error).__name__}") from error
-
-
-async def _hang_up(socket: _Socket) -> None:
-    """Close, politely if that works at once; nothing is left afterwards."""
-    try:
-        async with asyncio.timeout(1.5):
-            await socket.close()
-    except TimeoutError:
-        pass
-    finally:
-        socket.transport.abort()
-        await socket.wait_closed()
-
-
-def _explained(place: str, problem: BaseException) -> AuthRefused | ConnectFailed:
-    if isinstance(problem, InvalidStatus):
-        status = problem.response.status_code
-        if status in (401, 403):
-            return AuthRefused(f"{place} refused the token (HTTP {status})", str(status))
-        return ConnectFailed(f"{place} answered HTTP {status} instead of opening a WebSocket")
-    if isinstance(problem, tls.SSLCertVerificationError):
-        return ConnectFailed(f"the certificate of {place} is not trusted: {problem.verify_message}")
-    if isinstance(problem, TimeoutError):
-        return ConnectFailed(f"{place} did not answer in time")
-    if isinstance(problem, OSError):
-        return ConnectFailed(f"{place} cannot be reached: {problem.strerror or problem}")
-    return ConnectFailed(f"{place} does not open a WebSocket: {type(problem).__name__}")
-
-
-def _is_loopback(host: str) -> bool:
-    if host.lower().rstrip(".") == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
-
-
-def _report(message: str, error: Exception) -> None:
-    asyncio.get_running_loop().call_exception_handler({"message": message, "exception": error})
+            report("a receiver failed", error)

@@ -8,7 +8,7 @@ except ImportError as error:
         f"aoba_runtime.xmpp needs {error.name}: pip install 'aoba-runtime[xmpp]'", name=error.name
     ) from error
 
-from .connection import Token
+from ..links import Token
 from .errors import AuthRefused, ConnectFailed, InsecureUrl, SessionReplaced, XmppError
 from .events import Connected, Event, Lost, Reconnecting, Resumed
 from .transport import XmppTransport, connect

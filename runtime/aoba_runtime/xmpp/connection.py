@@ -4,29 +4,25 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import inspect
 import logging
-import random
 import ssl as tls
 import xml.etree.ElementTree as ET
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, Final, Protocol, TypeAlias, cast
+from typing import Any, Final, Protocol, cast
 from urllib.parse import urlsplit
 
+from ..links import FIRST_DELAY, LONGEST_DELAY, Backoff, Token, fresh_token, is_loopback
 from . import xml
 from .client import WebSocketClient
 from .errors import AuthRefused, ConnectFailed, SessionReplaced, XmppError
-from .events import Connected, Event, Lost, Reconnecting, Resumed
+from .events import Connected, Event, Lost, Resumed
 from .login import Session, log_in, stream_problem
 from .management import REQUEST, StreamManagement
-from .websocket import Frames, is_loopback, open_websocket
+from .websocket import Frames, open_websocket
 
-Token: TypeAlias = str | Callable[[], str | Awaitable[str]]
-"""A JWT, or a function that gives a fresh one; it is called before each attempt to connect."""
+__all__ = ["FIRST_DELAY", "LONGEST_DELAY", "Connection", "Handler", "Settings", "Token"]
 
-FIRST_DELAY: Final = 0.2
-LONGEST_DELAY: Final = 5.0
 _STEADY: Final = 1.0
 _BRIEF: Final = 2
 _MOST_UNCONFIRMED: Final = 10_000
@@ -147,7 +143,8 @@ class Connection:
 
     async def _keep_up(self) -> None:
         loop = asyncio.get_running_loop()
-        attempt = 0
+        # A link that comes up but breaks soon is worth quick attempts, though not without any pause.
+        backoff = Backoff(steady=_STEADY, brief=_BRIEF)
         while True:
             began = loop.time()
             try:
@@ -163,14 +160,13 @@ class Connection:
             else:
                 if self._closing:
                     return
-                # A link that comes up but breaks soon is worth quick attempts, though not without any pause.
-                attempt = 0 if loop.time() - began > _STEADY else min(attempt, _BRIEF)
-            ceiling = min(LONGEST_DELAY, FIRST_DELAY * 2 ** min(attempt, 10))
-            delay = random.uniform(0, ceiling)
-            attempt += 1
-            log.info("connection lost (%s), attempt %d in %.2f s", reason, attempt, delay)
-            self._handler.happened(Reconnecting(attempt, delay, reason))
-            await asyncio.sleep(delay)
+                backoff.held(loop.time() - began)
+            again = backoff.next(reason)
+            log.info(
+                "connection lost (%s), attempt %d in %.2f s", reason, again.attempt, again.delay
+            )
+            self._handler.happened(again)
+            await asyncio.sleep(again.delay)
 
     def _lose(self, error: XmppError) -> None:
         if self._first is not None and not self._first.done():
@@ -182,7 +178,7 @@ class Connection:
     async def _live(self) -> str:
         """One connection from handshake to end; the reason why it ended."""
         settings = self._settings
-        token = await self._token()
+        token = await fresh_token(settings.token, settings.open_timeout)
         frames = await open_websocket(
             settings.url,
             token,
@@ -238,19 +234,6 @@ class Connection:
                 )
             finally:
                 waiting.cancel()
-
-    async def _token(self) -> str:
-        source = self._settings.token
-        if isinstance(source, str):
-            return source
-        try:
-            async with asyncio.timeout(self._settings.open_timeout):
-                token = source()
-                return await token if inspect.isawaitable(token) else token
-        except XmppError:
-            raise
-        except Exception as error:
-            raise ConnectFailed(f"the token could not be had: {type(error).__name__}") from error
 
     def _begin(self, frames: Frames, session: Session) -> None:
         """Go from login to session without a gap: first what was lost, then what waited, then what came in meanwhile."""

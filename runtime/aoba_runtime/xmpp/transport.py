@@ -16,11 +16,12 @@ from urllib.parse import urlsplit
 from slixmpp import ClientXMPP
 
 from ..errors import AckTimeout, PeerUnavailable
+from ..links import Token, tell
 from ..transport import Outgoing, Receiver
 from . import plugin, xml
 from .addressing import Addressing, Route, normal
 from .client import WebSocketClient
-from .connection import Connection, Settings, Token
+from .connection import Connection, Settings
 from .delivery import Delivery, Link
 from .events import Connected, Event, Lost
 from .guest import Guest
@@ -237,13 +238,7 @@ class XmppTransport:
             self._up.set()
         elif not isinstance(event, Connected) and not self._is_up():
             self._up.clear()
-        for listener in list(self._listeners):
-            try:
-                listener(event)
-            except Exception as error:
-                asyncio.get_running_loop().call_exception_handler(
-                    {"message": "a listener to events failed", "exception": error}
-                )
+        tell(self._listeners, event)
 
     def _is_up(self) -> bool:
         return self._line is not None and self._line.up
