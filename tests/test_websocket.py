@@ -386,7 +386,8 @@ def test_urls() -> None:
         websocket.connect("ws://localhost/", TOKEN, auth=None)
 
 
-async def test_tls(tmp_path: Path) -> None:
+def contexts(tmp_path: Path) -> tuple[ssl.SSLContext, ssl.SSLContext]:
+    """A server's context with a certificate for localhost, and a client's that trusts it."""
     key, certificate = tmp_path / "key.pem", tmp_path / "cert.pem"
     subprocess.run(
         ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1"]
@@ -398,6 +399,11 @@ async def test_tls(tmp_path: Path) -> None:
     inside = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     inside.load_cert_chain(certificate, key)
     trusting = ssl.create_default_context(cafile=str(certificate))
+    return inside, trusting
+
+
+async def test_tls(tmp_path: Path) -> None:
+    inside, trusting = contexts(tmp_path)
     async with serving(ssl=inside) as server:
         url = f"wss://localhost:{server.port}/sync"
         async with websocket.connect(url, TOKEN, ssl=trusting) as transport:
@@ -410,6 +416,26 @@ async def test_tls(tmp_path: Path) -> None:
             async with websocket.connect(f"wss://127.0.0.1:{server.port}/", TOKEN, ssl=trusting):
                 pass
     assert len(server.requests) == 1
+
+
+async def test_a_tls_connection_that_failed_below_takes_nothing(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Python 3.11's TLS says that it is open while the socket below has failed; asyncio would log each write."""
+    inside, trusting = contexts(tmp_path)
+    async with serving(ssl=inside) as server:
+        url = f"wss://localhost:{server.port}/sync"
+        async with websocket.connect(url, TOKEN, ssl=trusting) as transport:
+            socket = transport._socket
+            assert socket is not None and not socket.is_closing()
+            socket.transport._ssl_protocol._transport.abort()  # type: ignore[attr-defined]
+            assert socket.is_closing()
+            for _ in range(20):
+                socket.protocol.send_ping(b"")
+                socket.send_data()
+            with pytest.raises(AckTimeout, match="broke"):
+                await transport.send(outgoing("lost"))
+    assert "socket.send()" not in caplog.text
 
 
 # Reconnecting
@@ -791,7 +817,7 @@ async def test_cancelled_and_closed(server: Server, state: str) -> None:
             proxy.carry.clear()
             requests = len(proxy._tasks)
             while len(proxy._tasks) == requests:
-                await asyncio.sleep(0.01)
+                await asyncio.sleep(0)
         elif state == "stalled":
             proxy.carry.clear()
             sending = asyncio.ensure_future(transport.send(outgoing("x" * 8_000_000)))
