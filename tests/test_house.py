@@ -81,6 +81,7 @@ EXTRAS: Final = {
     "cli.py": {"click"},
     "devserver.py": {"websockets"},
     "devserver_stream.py": {"websockets"},
+    "sockets.py": {"websockets"},
     "tokens.py": {"jwt"},
     "websocket.py": {"websockets"},
     "xmpp": {"slixmpp", "websockets"},

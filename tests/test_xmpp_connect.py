@@ -394,9 +394,9 @@ def certificate(tmp_path: Path) -> Path:
         "-addext",
         "subjectAltName=IP:127.0.0.1",
         "-keyout",
-        place,
+        str(place),
         "-out",
-        tmp_path / "cert.pem",
+        str(tmp_path / "cert.pem"),
     ]
     subprocess.run(command, check=True, capture_output=True)
     with place.open("ab") as both:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import logging
 import signal
 import sys
 from collections.abc import Iterator
@@ -56,6 +57,7 @@ _secret_file = click.option(
 @click.version_option(package_name="aoba-runtime", message="%(prog)s %(version)s")
 def main() -> None:
     """A softphone for the terminal, and the server to try it on."""
+    logging.basicConfig(format="aoba-call: %(message)s")
 
 
 @main.command()
