@@ -36,9 +36,9 @@ from pydantic.alias_generators import to_camel
 
 from aoba_runtime import Incoming, Message, Outgoing, xmpp
 
-sys.path.insert(0, str(Path(__file__).parents[1]))
-from tests.interop import raw  # noqa: E402
-from tests.interop.servers import RunningServer, prosody  # noqa: E402
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
+from interop import raw  # noqa: E402
+from interop.servers import RunningServer, prosody  # noqa: E402
 
 CALL_ID = "3f2b8c1e-0d4a-4c6b-9e7f-5a1d2c3b4e5f"
 TIMESTAMP = 1_790_000_000_000
