@@ -180,7 +180,7 @@ class Client:
 
     def _route(self, incoming: Incoming) -> None:
         address = incoming.address
-        named = [channel for channel in self._channels if channel.address == address is not None]
+        named = [channel for channel in self._channels if address and channel.address == address]
         message, value = read_first(named or self._channels, incoming.data)
         conversation = message.conversation_of(value)
         if conversation is not None and incoming.sender is not None:
