@@ -37,8 +37,8 @@ from pydantic.alias_generators import to_camel
 from aoba_runtime import Incoming, Message, Outgoing, xmpp
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
-from interop import raw  # noqa: E402
-from interop.servers import RunningServer, prosody  # noqa: E402
+from interop import raw  # noqa: E402 (found by the line above)
+from interop.servers import RunningServer, prosody  # noqa: E402 (found by the line above)
 
 CALL_ID = "3f2b8c1e-0d4a-4c6b-9e7f-5a1d2c3b4e5f"
 TIMESTAMP = 1_790_000_000_000

@@ -25,7 +25,7 @@ from aoba_voice_call_signaling import models
 from aoba_runtime import devserver, new_uuid, xmpp
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
-from interop.servers import prosody  # noqa: E402
+from interop.servers import prosody  # noqa: E402 (found by the line above)
 
 AT_ONCE = 8
 WINDOW = 32

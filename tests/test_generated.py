@@ -121,7 +121,7 @@ def test_package() -> None:
 @pytest.mark.parametrize("table", [MESSAGES, OPERATIONS, SERVERS])
 def test_tables_cannot_be_changed(table: Mapping[str, object]) -> None:
     with pytest.raises(TypeError):
-        table["x"] = 1  # type: ignore[index] # pyright: ignore[reportIndexIssue]
+        table["x"] = 1  # type: ignore[index] # pyright: ignore[reportIndexIssue]  # the mistake under test
 
 
 def test_messages() -> None:

@@ -104,8 +104,8 @@ def gateway(chosen: launch.Options, name: str, port: int, node_ports: list[int])
 def demand_packages() -> None:
     """The gateway's own packages. Raises Missing with the command that installs them."""
     try:
-        import jwt  # noqa: F401
-        import websockets.asyncio.server  # noqa: F401
+        import jwt  # noqa: F401 (only: is it there?)
+        import websockets.asyncio.server  # noqa: F401 (only: is it there?)
     except ImportError as error:
         raise launch.Missing(
             f"{error.name} is missing in {sys.executable}: run `python3 -m pip install"

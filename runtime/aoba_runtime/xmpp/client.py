@@ -41,7 +41,7 @@ class WebSocketClient(ClientXMPP):
 
     def begin(self) -> None:
         """Start the task that sends what handlers and plugins queue."""
-        super().init_plugins()  # type: ignore[no-untyped-call]
+        super().init_plugins()  # type: ignore[no-untyped-call]  # untyped in slixmpp
         self._run_out_filters = asyncio.ensure_future(self.run_filters())
 
     def link_up(self, frames: Frames, write: Callable[[str], None]) -> None:
