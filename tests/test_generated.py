@@ -82,7 +82,7 @@ def test_is_what_the_generator_writes(fresh: Path) -> None:
 
 
 def test_is_what_was_wished_for() -> None:
-    """The golden files were written by hand first; they change when the wish does."""
+    """The golden files are the code as we want it, read line by line; a change of theirs is a decision."""
     wish = Path(__file__).parent / "cases" / "golden" / "aoba_voice_call_signaling"
     written = Path(api.__file__).parent
     names = {place.name for place in written.iterdir() if place.suffix == ".py"}
