@@ -36,7 +36,7 @@ test: .venv/test
 
 check: .venv/test
 	$(py) -m mypy --exclude '^tests/cases/' benchmarks deploy examples generated generator runtime tests
-	$(py) -m pyright -p .
+	$(py) -m pyright -p . --pythonpath $(py)
 	.venv/bin/lint-imports
 
 generate: .venv/demo
