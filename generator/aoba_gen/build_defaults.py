@@ -49,11 +49,20 @@ _BOUNDS: Final[Mapping[str, _Bound]] = {
 """Whether a value keeps to a bound, for the bounds that are quick to tell."""
 
 
-def fill_of(place: Place, schema: Schema, report: Report) -> Fill | None:
-    """What the document asks the constructor to put into a property, if anything."""
+def fill_of(
+    place: Place, name: str, schema: Schema, is_required: bool, report: Report
+) -> Fill | None:
+    """What the document asks the constructor to put into the property `name`, if anything."""
     wish = place.get(_FILL)
     if wish is None:
         return None
+    if not is_required:
+        report.error(
+            "unknown-default",
+            f"{_FILL} stands on {shown(name)}, which is optional and so may be left out anyway",
+            place.key_location(_FILL),
+            f"make the property required, or take {_FILL} out",
+        )
     for fill, kind in _FILL_TYPES.items():
         if wish.value() == fill.value and kind in schema.types:
             return fill

@@ -142,7 +142,7 @@ class Schemas:
 
     def _define_enum(self, place: Place, python: str) -> None:
         scope = names.Scope(f"the enum {python}", self._report)
-        members: list[EnumMember] = []
+        members: dict[str, EnumMember] = {}
         listed = place.get("enum")
         values = list(listed.items()) if listed else []
         if not values:
@@ -156,7 +156,7 @@ class Schemas:
             )
         for item in values:
             value = item.value()
-            if value in [member.value for member in members]:
+            if isinstance(value, str) and value in members:
                 self._report.error(
                     "enum-duplicate",
                     f"the enum value {shown(value)} is given twice",
@@ -169,10 +169,11 @@ class Schemas:
                     self._report, f"the enum value {shown(value)}, which is no text,", place, "enum"
                 )
                 continue
-            members.append(
-                EnumMember(value, scope.claim(names.constant(value), value, item.location))
-            )
-        self._definitions[python] = Enum(python, place.pointer, tuple(members), _class_doc(place))
+            python_member = scope.claim(names.constant(value), value, item.location)
+            members[value] = EnumMember(value, python_member)
+        self._definitions[python] = Enum(
+            python, place.pointer, tuple(members.values()), _class_doc(place)
+        )
 
     def _define_record(self, place: Place, python: str) -> None:
         named, parts = self._parts(place)
@@ -263,15 +264,10 @@ class Schemas:
         if schema.const is not None and inherited and inherited.schema.ref:
             schema = self._enum_constant(schema, inherited.schema.ref, place)
         is_required = name in required or (inherited is not None and inherited.required)
-        if not is_required and place.raw("x-aoba-default"):
-            self._report.error(
-                "unknown-default",
-                f"x-aoba-default stands on {shown(name)}, which is optional and so may be left out anyway",
-                place.key_location("x-aoba-default"),
-                "make the property required, or take x-aoba-default out",
-            )
         default = place.get("default")
-        fill = fill_of(place, schema, self._report) or (inherited.fill if inherited else None)
+        fill = fill_of(place, name, schema, is_required, self._report) or (
+            inherited.fill if inherited else None
+        )
         return Property(
             name=name,
             python=scope.claim(names.field(name), name, properties.key_location(name)),
@@ -298,7 +294,7 @@ class Schemas:
         return replace(inherited, required=True, has_default=False, default=None)
 
     def _enum_constant(self, schema: Schema, enum: str, place: Place) -> Schema:
-        definition = self._definitions.get(enum or "")
+        definition = self._definitions.get(enum)
         if not isinstance(definition, Enum):
             return schema
         values = [member.value for member in definition.members]
@@ -350,7 +346,7 @@ class Schemas:
         )
 
     def _lineage(self, name: str) -> Iterator[Record]:
-        record = self._definitions.get(name or "")
+        record = self._definitions.get(name)
         if isinstance(record, Record):
             yield record
             for base in record.bases:

@@ -42,7 +42,7 @@ VirtualHost "localhost"
 async def port(tmp_path: Path) -> AsyncIterator[int]:
     program = shutil.which("prosody")
     if program is None:
-        pytest.skip("prosody is missing")
+        pytest.skip("prosody is missing: apt-get install prosody")
     (port,) = free_ports(1)
     accounts = tmp_path / "data" / "localhost" / "accounts"
     accounts.mkdir(parents=True)
