@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Final, Generic, Self, TypeAlias, TypeVar, overload
 
+from .api import Operation
 from .conversations import Conversations
 from .errors import Fault, LimitExceeded, UnsupportedMessage
-from .message import Channel, Message, Operation, read_first
+from .message import Channel, Message, read_first
 from .transport import Incoming, Outgoing, Transport
 
 T = TypeVar("T")
