@@ -379,7 +379,7 @@ def test_output_that_is_no_python_is_a_bug_and_writes_nothing(
 def test_a_render_that_fails_leaves_the_old_output(
     cli: Cli, spec: Path, out: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fail(model: object) -> dict[str, str]:
+    def fail(*given: object) -> dict[str, str]:
         raise RuntimeError("broken")
 
     _outdate(out / PACKAGE)

@@ -9,7 +9,7 @@ from typing import Final
 from . import names
 from .build_schemas import Schemas
 from .diagnostics import Report, shown
-from .model import Channel, Hook, Message, Model, Operation, Route, Server, Tag
+from .model import Channel, Hook, Message, Model, Operation, Route, Server, Side, Tag
 from .resolve import Document, Place
 
 _TLS: Final = frozenset(
@@ -19,10 +19,13 @@ CLIENT_NAMES: Final = frozenset({"aclose", "messages", "models", "operations", "
 """What the client has or needs under its own name."""
 
 
-def build(document: Document, package: str | None, report: Report) -> Model:
+def build(
+    document: Document, package: str | None, report: Report, side: Side | None = None
+) -> Model:
     """The model of a valid document; raises `Refused` when something in it cannot be generated.
 
-    `package` names the Python package, `None` leaves that to the document's title.
+    `package` names the Python package, `None` leaves that to the document's title. `side` is whom it is for, `None`
+    leaves that to the document's version.
     """
     model = _Builder(document, report).model(package)
     report.raise_errors()

@@ -6,13 +6,14 @@ import gc
 import keyword
 import sys
 from pathlib import Path
-from typing import Final
+from typing import Final, get_args
 
 import click
 
 from . import names
 from .diagnostics import Diagnostic, Refused, Report
-from .pipeline import Current, generate
+from .model import Side
+from .pipeline import Current, Options, generate
 from .write import MANIFEST, Outcome, Plan, State, Unwritable, apply, diff
 
 _USAGE_RULES: Final = frozenset({"file-missing", "file-is-folder", "file-unreadable"})
@@ -66,6 +67,18 @@ def _package(context: click.Context, parameter: click.Parameter, value: str | No
     help="Name of the package; else made from the title.",
 )
 @click.option(
+    "--side",
+    type=click.Choice(get_args(Side)),
+    help="Whom to generate for: the application that the document describes (default from 3.0 on), or its peer "
+    "(default in 2.x).",
+)
+@click.option(
+    "--templates",
+    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    metavar="DIR",
+    help="Folder with templates of your own; one that has the name of ours takes its place.",
+)
+@click.option(
     "--check", is_flag=True, help="Write nothing; exit 1 unless the output is as generated."
 )
 @click.option(
@@ -83,6 +96,8 @@ def main(
     spec: Path,
     out: Path,
     package: str | None,
+    side: Side | None,
+    templates: Path | None,
     check: bool,
     show_diff: bool,
     force: bool,
@@ -98,7 +113,7 @@ def main(
     sys.setrecursionlimit(5_000)  # schemas may refer to each other in long chains
     report = Report()
     try:
-        plan = generate(spec, out, package, report)
+        plan = generate(spec, out, package, report, Options(side, templates))
         _tell(report.diagnostics)
         if isinstance(plan, Current):
             _summarize(plan.folder, Outcome((), plan.files, (), ()), quiet or show_diff)

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Literal, TypeAlias
 
+Side: TypeAlias = Literal["described", "peer"]
+"""Whom a package is for: the application that the document describes, or who talks to it."""
 Json: TypeAlias = "None | bool | int | float | str | list[Json] | dict[str, Json]"
 
 

@@ -3,33 +3,50 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable, Iterator, Set
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from .build import build
 from .diagnostics import Refused, Report
 from .load import Source, load
-from .model import Model
+from .model import Model, Side
 from .render import TEMPLATES, render
-from .resolve import resolve
-from .validate import validate
+from .resolve import Document, resolve
+from .validate import check_rules, check_structure
 from .write import Plan, plan, sealed
 
 
-def compile_model(source: Source, package: str | None, report: Report) -> Model:
-    """The model of a loaded document; raises `Refused` with everything that is wrong with it."""
-    try:
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What a run may be told beside the document and where its package goes.
+
+    `side` is whom the package is for, `templates` a folder of the user's own, `disabled` the rules that are off.
+    """
+
+    side: Side | None = None
+    templates: Path | None = None
+    disabled: Set[str] = frozenset()
+
+
+def check(source: Source, report: Report, disabled: Set[str] = frozenset()) -> Document:
+    """The document in `source`, once it is valid; raises `Refused` with everything that is wrong with it."""
+    with _shallow(source, report):
         document = resolve(source, report)
-        validate(document, report)
-        return build(document, package, report)
-    except RecursionError:
-        report.error(
-            "too-deep",
-            "the document refers from one place to the next too many times",
-            source.root.location,
-            "let schemas stand closer to where they are used",
-        )
-        raise Refused(report.diagnostics) from None
+        check_structure(document, report)
+        check_rules(document, report, disabled)
+        report.raise_errors()
+        return document
+
+
+def compile_model(
+    source: Source, package: str | None, report: Report, options: Options = Options()
+) -> Model:
+    """The model of a loaded document; raises `Refused` with everything that is wrong with it."""
+    document = check(source, report, options.disabled)
+    with _shallow(source, report):
+        return build(document, package, report, side=options.side)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,31 +57,53 @@ class Current:
     files: tuple[str, ...]
 
 
-def generate(spec: Path, out: Path, package: str | None, report: Report) -> Plan | Current:
+def generate(
+    spec: Path, out: Path, package: str | None, report: Report, options: Options = Options()
+) -> Plan | Current:
     """What writing the package of `spec` below `out` would change, if anything.
 
     Reads `spec` and the output folder, writes nothing. Raises `Refused` for a document that cannot be used and
     `Unwritable` for an output folder that cannot.
     """
     source = load(spec, report)
-    model = compile_model(source, package, report)
+    model = compile_model(source, package, report, options)
     folder = out / model.package
-    seal = _seal(source, model.package)
+    seal = _seal(source, model.package, options)
     unchanged = sealed(folder, seal)
     if unchanged is not None:
         return Current(folder, unchanged)
-    return plan(render(model), folder, seal)
+    return plan(render(model, options.templates), folder, seal)
 
 
-def _seal(source: Source, package: str) -> str:
+@contextmanager
+def _shallow(source: Source, report: Report) -> Iterator[None]:
+    """Turns recursion without end, which only a document can cause, into a refusal."""
+    try:
+        yield
+    except RecursionError:
+        report.error(
+            "too-deep",
+            "the document refers from one place to the next too many times",
+            source.root.location,
+            "let schemas stand closer to where they are used",
+        )
+        raise Refused(report.diagnostics) from None
+
+
+def _seal(source: Source, package: str, options: Options) -> str:
     """A digest of what determines the output: the document, the options and the generator itself."""
-    parts = [source.digest, package, *_generator()]
+    own = options.templates.rglob("*") if options.templates else ()
+    parts = [source.digest, package, options.side or "", *_digests(own), *_generator()]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 
 def _generator() -> list[str]:
-    files = [*Path(__file__).parent.glob("*.py"), *TEMPLATES.glob("*.j2")]
+    return _digests([*Path(__file__).parent.glob("*.py"), *TEMPLATES.glob("*.j2")])
+
+
+def _digests(files: Iterable[Path]) -> list[str]:
     return [
         hashlib.sha256(path.read_bytes()).hexdigest()
         for path in sorted(files, key=lambda path: path.name)
+        if path.is_file()
     ]

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import ast
+import traceback
 from pathlib import Path
 from typing import Final
 
+from .diagnostics import Diagnostic, Location, Refused
 from .model import Model
 from .prose import WIDTH, docstring, literal
 from .schemas import models_text
@@ -19,17 +21,23 @@ TEMPLATES: Final = (
 )
 """In the wheel the templates lie beside the modules, in a checkout at its top."""
 
+_TEMPLATE_HINT: Final = "'aoba-gen model SPEC' prints what templates read"
 
-def render(model: Model) -> dict[str, str]:
-    """The files of the package by their path in it. Output that does not parse is a bug, and raised as one."""
+
+def render(model: Model, templates: Path | None = None) -> dict[str, str]:
+    """The files of the package by their path in it; a file of the user's folder `templates` wins over ours.
+
+    Output that does not parse is a bug, and raised as one; a fault in a template of the user's raises `Refused`.
+    """
     from jinja2 import (
         Environment,
         FileSystemLoader,
         StrictUndefined,
+        TemplateError,
     )  # like black: slow, and most runs change nothing
 
     environment = Environment(
-        loader=FileSystemLoader(TEMPLATES),
+        loader=FileSystemLoader([*([templates] if templates else []), TEMPLATES]),
         undefined=StrictUndefined,
         autoescape=False,  # what is written is Python: every text goes through `literal` or `docstring`
         trim_blocks=True,
@@ -37,15 +45,34 @@ def render(model: Model) -> dict[str, str]:
         keep_trailing_newline=True,
     )
     environment.filters.update(docstring=docstring, literal=literal)
-    texts = {
-        name.removesuffix(".j2"): environment.get_template(name).render(model=model, abi=ABI)
-        for name in sorted(environment.list_templates(extensions=["j2"]))
-    }
+    try:
+        texts = {
+            place.name.removesuffix(".j2"): environment.get_template(place.name).render(
+                model=model, abi=ABI
+            )
+            for place in sorted(TEMPLATES.glob("*.j2"))
+        }
+    except TemplateError as fault:
+        raise _of_the_user(fault, templates) or fault
     texts["models.py"] = models_text(model)
-    return {path: _formatted(path, text) for path, text in sorted(texts.items())} | {"py.typed": ""}
+    return {path: _formatted(path, text, templates) for path, text in sorted(texts.items())} | {
+        "py.typed": ""
+    }
 
 
-def _formatted(path: str, text: str) -> str:
+def _of_the_user(fault: Exception, templates: Path | None) -> Refused | None:
+    """The refusal of a template in the user's folder that is at fault; `None` where it is not his."""
+    line, file = getattr(fault, "lineno", None), getattr(fault, "filename", None)
+    for frame in traceback.extract_tb(fault.__traceback__):  # jinja2 puts the templates' lines in
+        if templates and Path(frame.filename).parent == templates:
+            file, line = frame.filename, frame.lineno
+    if not templates or not file or Path(file).parent != templates:
+        return None
+    place = Location(file, line or 1, 1)
+    return Refused([Diagnostic("template", f"the template fails: {fault}", place, _TEMPLATE_HINT)])
+
+
+def _formatted(path: str, text: str, templates: Path | None) -> str:
     import black
     from black.mode import Mode, TargetVersion
     from black.parsing import InvalidInput
@@ -55,6 +82,10 @@ def _formatted(path: str, text: str) -> str:
         formatted = black.format_str(text, mode=mode)
         ast.parse(formatted)
     except (InvalidInput, SyntaxError, ValueError) as error:
+        own = templates / f"{path}.j2" if templates else None
+        if own and own.is_file():
+            message = f"what the template writes is no Python: {error}"
+            raise Refused([Diagnostic("template", message, Location(str(own), 1, 1))]) from error
         raise RuntimeError(
             f"{path} as generated is no Python ({error}); this is a bug of aoba-gen: please report it with the document"
         ) from error
