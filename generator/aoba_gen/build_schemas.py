@@ -19,7 +19,7 @@ from .build_keywords import (
 )
 from .diagnostics import Report, shown, suggestion
 from .load import Object
-from .model import Definition, Enum, EnumMember, Property, Record, Schema, Tag
+from .model import Alias, Definition, Enum, EnumMember, Property, Record, Schema, Tag
 from .resolve import Document, Place, reference
 
 _CONVERSATION: Final = "x-aoba-conversation"
@@ -59,6 +59,41 @@ class Schemas:
             return schema.ref or ""
         unsupported(self._report, "a payload that is no object", payload, "")
         return ""
+
+    def payload(self, place: Place, name: str) -> str:
+        """The Python name in `models` of the payload at `place`, a schema or {schemaFormat, schema}.
+
+        `name` is what to call it where it stands inline and is neither class nor enum of another name. "bytes", after
+        a warning, for a format that is not read.
+        """
+        return self.record(place, name.removesuffix("Payload"))
+
+    def headers(self, place: Place, name: str) -> str:
+        """The Python name in `models` of the record of the headers at `place`."""
+        return self.record(place, name.removesuffix("Payload"))
+
+    def field_at(self, name: str, pointer: str) -> str | None:
+        """The Python fields ("a.b") to which the JSON pointer "/a/b" leads inside of `name`; `None` if nowhere."""
+        fields = []
+        for step in pointer.split("/")[1:]:
+            step = step.replace("~1", "/").replace("~0", "~")
+            found = next(
+                (f for r in self._lineage(name) for f in r.properties if f.name == step), None
+            )
+            if found is None:
+                return None
+            fields.append(found.python)
+            name = found.schema.ref or ""
+        return ".".join(fields) or None
+
+    def is_text(self, name: str) -> bool:
+        """Whether every value of the type `name` is text."""
+        found = self._definitions.get(name)
+        return (
+            isinstance(found, Alias)
+            and found.schema.types == ("string",)
+            or isinstance(found, Enum)
+        )
 
     def conversation(self, name: str) -> str | None:
         """The required field of a class whose value the messages of one conversation share."""

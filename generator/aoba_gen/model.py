@@ -33,19 +33,28 @@ class EnumMember:
 
 @dataclass(frozen=True, slots=True)
 class Schema:
-    """What a value may be: JSON Schema, with references by Python class name and objects and enums always named.
+    """What a value may be: JSON Schema, with references by Python name and objects and enums always named.
 
     `constraints` holds the keywords that narrow a value without changing its Python type ("minimum", "maxLength", ...).
-    An empty schema allows anything.
+    A list has `items`, a tuple of fixed length `prefix`, a map `values`. `any_of` is a union in document order, told
+    apart by the Python field `discriminator` where there is one. `literals` are the values allowed where they are no
+    enum. `checks` is JSON Schema for what Python types cannot say; the runtime checks it. An empty schema allows
+    anything.
     """
 
     types: tuple[str, ...] = ()
     ref: str | None = None
     items: Schema | None = None
+    prefix: tuple[Schema, ...] = ()
+    values: Schema | None = None
+    any_of: tuple[Schema, ...] = ()
+    discriminator: str | None = None
     format: str | None = None
     constraints: tuple[tuple[str, int | float | str | bool], ...] = ()
     const: str | int | float | bool | None = None
+    literals: tuple[str | int | bool, ...] = ()
     nullable: bool = False
+    checks: dict[str, Json] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,16 +84,36 @@ class Enum:
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """A class of JSON objects: its bases' properties and its own."""
+    """A class of JSON objects: its bases' properties and its own.
+
+    A `closed` one refuses other properties; where there are `extras`, others have to be that. `checks` is as in Schema.
+    """
 
     python: str
     pointer: str
     properties: tuple[Property, ...]
     bases: tuple[str, ...] = ()
     doc: str = ""
+    closed: bool = False
+    extras: Schema | None = None
+    checks: dict[str, Json] | None = None
 
 
-Definition: TypeAlias = Enum | Record
+@dataclass(frozen=True, slots=True)
+class Alias:
+    """A name for a type that is no class: a union, a list, a map, a text with bounds.
+
+    A `recursive` one leads back to itself with no class between.
+    """
+
+    python: str
+    pointer: str
+    schema: Schema
+    doc: str = ""
+    recursive: bool = False
+
+
+Definition: TypeAlias = Enum | Record | Alias
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +137,7 @@ class Message:
 class Tag:
     """A discriminating value, and the enum member that stands for it ("SignalType.CALL_OFFER") where there is one."""
 
-    value: str
+    value: str | int | bool
     member: str | None
 
 

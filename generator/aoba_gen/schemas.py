@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
-from .model import Definition, Enum, Json, Model, Property, Record, Schema
+from .model import Alias, Definition, Enum, Json, Model, Property, Record, Schema
 from .schemas_finish import finished
 
 _FORMATS: Final = {"uuid": "aoba_runtime.Uuid"}
@@ -107,6 +107,8 @@ class _Lowering:
                 "enum": [member.value for member in definition.members],
                 "x-enum-varnames": [member.python for member in definition.members],
             }
+        if isinstance(definition, Alias):
+            return self._schema(definition.schema)
         names = self._properties
         return (
             {  # without its bases, which are put in later: what is inherited is no matter of types

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
-from .model import Definition, Enum, Fill, Property, Record
+from .model import Alias, Definition, Enum, Fill, Property, Record
 from .prose import docstring
 
 _FILLS: Final = {Fill.NOW_MILLISECONDS: "now_milliseconds", Fill.UUID: "new_uuid"}
@@ -129,6 +129,8 @@ class _Finish(ast.NodeTransformer):
         definition = self._classes[node.name]
         if isinstance(definition, Enum):
             node.body = [*self._mark(definition.doc), *node.body]
+            return node
+        if isinstance(definition, Alias):
             return node
         bases: list[ast.expr] = [ast.Name(self._neutral[base]) for base in definition.bases]
         node.bases = bases or node.bases
