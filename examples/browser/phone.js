@@ -1,0 +1,237 @@
+// One call at a time: the call's states, its peer connection, and the signals between the two parties.
+
+import { Refusal, bare } from './signaling.js';
+
+const RING_MILLISECONDS = 30_000;
+const CONNECT_MILLISECONDS = 15_000;
+const REMEMBERED = 200;
+
+/** States: `idle`, `calling` (it rings there), `ringing` (it rings here), `connecting`, `connected`. */
+export class Phone extends EventTarget {
+  /** `openVoice()` gives the MediaStream to speak with; `name` is told to whom we call. */
+  constructor({ openVoice, name }) {
+    super();
+    this.openVoice = openVoice;
+    this.name = name;
+    this.signaling = null;
+    this.call = null;
+    this.ended = []; // ids of calls that are over: they never ring again
+    this.heard = []; // signals that were acted on: a resend is taken, and acted on once
+  }
+
+  get state() {
+    return this.call?.state ?? 'idle';
+  }
+
+  async dial(peer) {
+    if (this.call) throw new Error('there is a call already');
+    const call = this.#begin(crypto.randomUUID(), peer, 'calling', RING_MILLISECONDS, 'timeout');
+    await this.#orEnd(call, this.#send(call, 'call:initiate', { callerName: this.name, media: ['audio'] }));
+  }
+
+  async accept() {
+    const call = this.call;
+    this.#turn(call, 'connecting', CONNECT_MILLISECONDS, 'failed');
+    await this.#open(call);
+    await this.#orEnd(call, this.#send(call, 'call:accept', {}));
+  }
+
+  async reject() {
+    const call = this.call;
+    this.#end(call, 'rejected', 'local');
+    await this.#send(call, 'call:reject', {}).catch(() => {});
+  }
+
+  async hangup() {
+    const call = this.call;
+    const reason = call.state === 'calling' ? 'cancelled' : call.state === 'connected' ? 'completed' : 'failed';
+    await this.#hangup(call, reason);
+  }
+
+  mute(isMuted) {
+    const call = this.call;
+    call.isMuted = isMuted;
+    for (const track of call.voice.getTracks()) track.enabled = !isMuted;
+    this.#changed();
+    return this.#send(call, 'call:mute-change', { muted: isMuted });
+  }
+
+  /** A signal arrived. Throws the `Refusal` to answer with. */
+  async take(signal, from) {
+    const key = `${from} ${JSON.stringify(signal)}`;
+    if (this.heard.includes(key)) return;
+    await this.#act(signal, from);
+    this.heard = [...this.heard, key].slice(-REMEMBERED);
+  }
+
+  async #act({ type, callId, payload }, from) {
+    if (this.ended.includes(callId)) throw new Refusal('cancel', 'item-not-found');
+    if (type === 'call:initiate') return this.#initiated(callId, payload, from);
+    const call = this.call;
+    if (call?.id !== callId) throw new Refusal('cancel', 'item-not-found');
+    if (bare(from) !== bare(call.peer)) throw new Refusal('auth', 'forbidden');
+    const steps = {
+      'call:accept': () => this.#accepted(call, from),
+      'call:reject': () => this.#end(call, 'rejected', 'remote'),
+      'call:busy': () => this.#end(call, 'busy', 'remote'),
+      'call:offer': () => this.#offered(call, payload),
+      'call:answer': () => call.connection.setRemoteDescription(payload).then(() => this.#applyCandidates(call)),
+      'call:ice-candidate': () => this.#candidate(call, payload),
+      'call:mute-change': () => this.#peerMuted(call, payload.muted),
+      'call:hangup': () => this.#end(call, payload.reason, 'remote', payload.duration),
+    };
+    if (!(type in steps)) throw new Refusal('cancel', 'feature-not-implemented');
+    const isEarly = !call.connection && /offer|answer|mute/.test(type);
+    const isLate = type === 'call:accept' && call.state !== 'calling';
+    if (isEarly || isLate) throw new Refusal('wait', 'unexpected-request');
+    await steps[type]();
+  }
+
+  async #initiated(id, payload, from) {
+    const current = this.call;
+    const isGlare = current?.state === 'calling' && bare(current.peer) === bare(from);
+    if (isGlare && current.id < id) return; // ours wins; the peer will accept it
+    if (isGlare) {
+      this.#forget(current);
+      this.#begin(id, from, 'ringing', RING_MILLISECONDS, 'timeout');
+      queueMicrotask(() => this.accept()); // both want to talk
+      return;
+    }
+    if (current) {
+      this.signaling.send(signal(id, 'call:busy', {}), from).catch(() => {});
+      return;
+    }
+    const call = this.#begin(id, from, 'ringing', RING_MILLISECONDS, 'timeout');
+    call.callerName = payload.callerName ?? '';
+    this.#changed();
+  }
+
+  async #accepted(call, from) {
+    call.peer = from;
+    this.#turn(call, 'connecting', CONNECT_MILLISECONDS, 'failed');
+    await this.#open(call);
+    await call.connection.setLocalDescription();
+    await this.#orEnd(call, this.#sendDescription(call, 'call:offer'));
+  }
+
+  async #offered(call, description) {
+    await call.connection.setRemoteDescription(description);
+    await this.#applyCandidates(call);
+    await call.connection.setLocalDescription();
+    // Not awaited: the offer is acknowledged first.
+    this.#orEnd(call, this.#sendDescription(call, 'call:answer'));
+  }
+
+  #sendDescription(call, type) {
+    const { type: kind, sdp } = call.connection.localDescription;
+    return this.#send(call, type, { type: kind, sdp });
+  }
+
+  async #candidate(call, init) {
+    if (!call.connection?.remoteDescription) {
+      if (call.early.length < 64) call.early.push(init);
+      return;
+    }
+    await call.connection.addIceCandidate(init).catch(() => {}); // a useless one harms nobody
+  }
+
+  async #applyCandidates(call) {
+    for (const init of call.early.splice(0)) await this.#candidate(call, init);
+  }
+
+  #peerMuted(call, isMuted) {
+    call.isPeerMuted = isMuted;
+    this.#changed();
+  }
+
+  async #open(call) {
+    call.voice = await this.openVoice();
+    const connection = new RTCPeerConnection();
+    call.connection = connection;
+    for (const track of call.voice.getTracks()) connection.addTrack(track, call.voice);
+    connection.ontrack = ({ streams, track }) => {
+      call.remote = streams[0] ?? new MediaStream([track]);
+      this.#changed();
+    };
+    connection.onicecandidate = ({ candidate }) => {
+      const last = { candidate: '', sdpMid: '0', sdpMLineIndex: 0, usernameFragment: null };
+      const { candidate: text, sdpMid, sdpMLineIndex, usernameFragment } = candidate ?? last;
+      const payload = { candidate: text, sdpMid, sdpMLineIndex, usernameFragment };
+      // After the description that it belongs to, and one after another.
+      call.sent = call.sent.then(() => this.#send(call, 'call:ice-candidate', payload)).catch(() => {});
+    };
+    connection.onconnectionstatechange = () => {
+      if (connection.connectionState === 'connected' && call.state === 'connecting') {
+        call.connectedAt = performance.now();
+        this.#turn(call, 'connected');
+      } else if (connection.connectionState === 'failed') {
+        this.#hangup(call, 'failed');
+      }
+    };
+  }
+
+  #begin(id, peer, state, milliseconds, reason) {
+    const call = {
+      id, peer, callerName: '', isMuted: false, isPeerMuted: false, early: [], sent: Promise.resolve(), connectedAt: null,
+    };
+    this.call = call;
+    this.#turn(call, state, milliseconds, reason);
+    return call;
+  }
+
+  #turn(call, state, milliseconds, reason) {
+    clearTimeout(call.timer);
+    call.state = state;
+    if (milliseconds) call.timer = setTimeout(() => this.#hangup(call, reason), milliseconds);
+    this.#changed();
+  }
+
+  #send(call, type, payload) {
+    return this.signaling.send(signal(call.id, type, payload), call.peer);
+  }
+
+  async #orEnd(call, sending) {
+    try {
+      await sending;
+    } catch (error) {
+      if (this.call === call) await this.#hangup(call, 'failed', error.message);
+    }
+  }
+
+  async #hangup(call, reason, why) {
+    if (this.call !== call) return;
+    const isSilent = call.state === 'ringing'; // it rang here in vain: the caller ends the call by itself
+    const duration = secondsOf(call);
+    this.#end(call, reason, 'local', duration, why);
+    if (!isSilent) {
+      const payload = duration === null ? { reason } : { reason, duration };
+      await this.#send(call, 'call:hangup', payload).catch(() => {});
+    }
+  }
+
+  #end(call, reason, by, duration = secondsOf(call), why = '') {
+    this.#forget(call);
+    this.dispatchEvent(new CustomEvent('ended', { detail: { id: call.id, peer: call.peer, reason, by, duration, why } }));
+    this.#changed();
+  }
+
+  #forget(call) {
+    clearTimeout(call.timer);
+    call.connection?.close();
+    for (const track of call.voice?.getTracks() ?? []) track.stop();
+    this.ended = [...this.ended, call.id].slice(-REMEMBERED);
+    this.call = null;
+  }
+
+  #changed() {
+    this.dispatchEvent(new Event('changed'));
+  }
+}
+
+function signal(callId, type, payload) {
+  return { type, callId, timestamp: Date.now(), payload };
+}
+
+function secondsOf(call) {
+  return call.connectedAt === null ? null : Math.floor((performance.now() - call.connectedAt) / 1000);
+}

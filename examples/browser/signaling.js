@@ -1,0 +1,140 @@
+// Call signals over XMPP: log in, send one and wait until the peer has taken it, hand over what arrives, in order.
+
+import { $build, $iq, $pres, Strophe } from 'strophe.js';
+
+const CALL = 'urn:xmpp:call:0';
+const DISCO = 'http://jabber.org/protocol/disco#info';
+const ACK_MILLISECONDS = 10_000;
+const RETRY_MILLISECONDS = 1_000;
+
+/** The stanza error (RFC 6120, section 8.3) that refuses a signal. */
+export class Refusal extends Error {
+  constructor(type, condition, text = condition) {
+    super(text);
+    this.type = type;
+    this.condition = condition;
+  }
+}
+
+export const bare = (jid) => Strophe.getBareJidFromJid(jid);
+
+/** The user a development token is for: its `sub`. Throws when it is no JWT (RFC 7519). */
+export function userOf(token) {
+  const claims = token.split('.')[1].replaceAll('-', '+').replaceAll('_', '/');
+  return JSON.parse(atob(claims)).sub;
+}
+
+export class Signaling {
+  /**
+   * `onSignal(signal, from)` may throw a `Refusal`; `onState(text, isIn)` tells how the connection is,
+   * and whether we are logged in, be it through a cut.
+   */
+  constructor(url, token, { onSignal, onState }) {
+    const user = userOf(token);
+    this.account = user.includes('@') ? user : `${user}@${new URL(url).hostname}`;
+    this.jid = '';
+    this.onSignal = onSignal;
+    this.onState = onState;
+    this.isWanted = true;
+    this.arrived = Promise.resolve();
+    document.cookie = `auth_token=${token}; path=/; SameSite=Strict`;
+    this.connection = new Strophe.Connection(url, {
+      mechanisms: [Strophe.SASLExternal],
+      enableStreamManagement: true,
+    });
+    this.#connect();
+  }
+
+  close() {
+    this.isWanted = false;
+    this.connection.disconnect('the page says goodbye');
+    document.cookie = 'auth_token=; path=/; max-age=0';
+  }
+
+  /** Send `signal` to a JID; resolves once the peer has taken it, rejects with the `Refusal`. */
+  send(signal, to) {
+    const stanza = $iq({ type: 'set', to, id: this.connection.getUniqueId('call') })
+      .c('call', { xmlns: CALL })
+      .t(JSON.stringify(signal));
+    return new Promise((resolve, reject) => {
+      this.connection.sendIQ(stanza, resolve, (error) => reject(refusal(error)), ACK_MILLISECONDS);
+    });
+  }
+
+  #connect() {
+    const token = null; // it travels in the cookie
+    // The last argument: who we authenticate as. The same as who we are, so that SASL EXTERNAL's authzid stays empty.
+    this.connection.connect(
+      this.account, token, (status, why) => this.#changed(status, why), undefined, undefined, undefined, this.account,
+    );
+  }
+
+  #changed(status, why) {
+    const { AUTHFAIL, CONNECTED, DISCONNECTED } = Strophe.Status;
+    if (status === CONNECTED) {
+      this.jid = this.connection.jid;
+      this.connection.addHandler((stanza) => this.#arrives(stanza), CALL, 'iq', 'set'); // a cut took them away
+      this.connection.addHandler((stanza) => this.#tellFeatures(stanza), DISCO, 'iq', 'get');
+      if (!this.connection.hasResumed()) this.connection.send($pres());
+      this.onState(`online as ${this.jid}`, true);
+    } else if (status === AUTHFAIL) {
+      this.isWanted = false;
+      this.onState(`not let in: ${why ?? 'the token is not taken'}`, false);
+    } else if (status === DISCONNECTED) {
+      // A browser does not tell a page why the server refused (401 for a bad token).
+      if (this.isWanted && !this.jid) this.onState('could not connect: look at the address and the token', false);
+      else if (!this.isWanted) this.onState('offline', false);
+      else {
+        this.onState('offline, trying again …', true);
+        setTimeout(() => this.isWanted && this.#connect(), RETRY_MILLISECONDS);
+      }
+    }
+  }
+
+  // One after another: what a signal starts (setRemoteDescription) has ended before the next one is looked at.
+  #arrives(stanza) {
+    const answer = { to: stanza.getAttribute('from'), id: stanza.getAttribute('id') };
+    this.arrived = this.arrived.then(async () => {
+      try {
+        const text = Strophe.getText(stanza.getElementsByTagName('call')[0]);
+        await this.onSignal(parse(Strophe.xmlunescape(text)), answer.to);
+        this.connection.send($iq({ ...answer, type: 'result' }));
+      } catch (error) {
+        const { type, condition } = error instanceof Refusal ? error : new Refusal('cancel', 'internal-server-error');
+        if (!(error instanceof Refusal)) console.error(error);
+        this.connection.send(
+          $iq({ ...answer, type: 'error' })
+            .c('error', { type })
+            .c(condition, { xmlns: 'urn:ietf:params:xml:ns:xmpp-stanzas' }),
+        );
+      }
+    });
+    return true; // keep the handler
+  }
+
+  #tellFeatures(stanza) {
+    const answer = { to: stanza.getAttribute('from'), id: stanza.getAttribute('id'), type: 'result' };
+    const query = $build('query', { xmlns: DISCO });
+    query.c('identity', { category: 'client', type: 'web', name: 'Aoba browser phone' }).up();
+    query.c('feature', { var: DISCO }).up().c('feature', { var: CALL }).up();
+    this.connection.send($iq(answer).cnode(query.tree()));
+    return true;
+  }
+}
+
+function parse(text) {
+  try {
+    const signal = JSON.parse(text);
+    if (typeof signal.type === 'string' && typeof signal.callId === 'string' && signal.payload) return signal;
+  } catch {
+    // falls through
+  }
+  throw new Refusal('modify', 'bad-request');
+}
+
+function refusal(stanza) {
+  if (stanza === null) return new Refusal('wait', 'timeout', 'no answer in time');
+  const error = stanza.getElementsByTagName('error')[0];
+  const condition = error?.firstElementChild?.localName ?? 'undefined-condition';
+  return new Refusal(error?.getAttribute('type') ?? 'cancel', condition);
+}
