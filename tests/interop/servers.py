@@ -49,54 +49,17 @@ def free_ports(count: int) -> list[int]:
         return [int(each.getsockname()[1]) for each in sockets]
 
 
-class RunningServer:
-    """One started server; a context manager, with `async with` or `with`."""
+class Running:
+    """One process that a command of deploy/ holds, its port and its folder; a context manager, with `async with` or `with`."""
 
-    def __init__(
-        self,
-        name: str,
-        command: Path,
-        folder: Path,
-        *,
-        domain: str = "localhost",
-        origins: Sequence[str] = (),
-        rate: int = 256,
-        tls: tuple[Path, Path] | None = None,
-        inner_ports: Sequence[int] = (),
-        options: Sequence[str] = (),
-    ) -> None:
+    def __init__(self, name: str, folder: Path, command: Path, *options: str) -> None:
         self.name = name
-        self.domain = domain
         self.state = folder / name
         self.port = free_ports(1)[0]
-        self.url = f"{'wss' if tls else 'ws'}://127.0.0.1:{self.port}/xmpp"
-        self.tokens: list[str] = []
         self._process: subprocess.Popen[bytes] | None = None
         self._unread = b""
         self._command = [str(command), "--port", str(self.port), "--state", str(self.state)]
-        self._command += ["--domain", domain, "--rate", str(rate), *options]
-        for origin in origins:
-            self._command += ["--origin", origin]
-        for port in inner_ports:
-            self._command += ["--inner-port", str(port)]
-        if tls:
-            self._command += ["--tls-cert", str(tls[0]), "--tls-key", str(tls[1])]
-
-    @property
-    def secret(self) -> str:
-        """The HS256 secret, made by the first start."""
-        return (self.state / "secret").read_text().strip()
-
-    def token(
-        self, user: str, *, key: str | None = None, algorithm: str = "HS256", **claims: Any
-    ) -> str:
-        """A token for an hour. A claim given replaces its default; None leaves it out."""
-        now = int(time.time())
-        given = {"sub": user, "iat": now, "exp": now + 3600} | claims
-        given = {name: value for name, value in given.items() if value is not None}
-        token = jwt.encode(given, self.secret if key is None else key, algorithm=algorithm)
-        self.tokens.append(token)
-        return token
+        self._command += options
 
     def logs(self, lines: int | None = None) -> str:
         """All logs, or the end of each."""
@@ -209,6 +172,51 @@ class RunningServer:
         atexit.unregister(self._kill)
 
 
+class RunningServer(Running):
+    """An XMPP server, and tokens for it."""
+
+    def __init__(
+        self,
+        name: str,
+        command: Path,
+        folder: Path,
+        *,
+        domain: str = "localhost",
+        origins: Sequence[str] = (),
+        rate: int = 256,
+        tls: tuple[Path, Path] | None = None,
+        inner_ports: Sequence[int] = (),
+        options: Sequence[str] = (),
+    ) -> None:
+        chosen = ["--domain", domain, "--rate", str(rate), *options]
+        for origin in origins:
+            chosen += ["--origin", origin]
+        for port in inner_ports:
+            chosen += ["--inner-port", str(port)]
+        if tls:
+            chosen += ["--tls-cert", str(tls[0]), "--tls-key", str(tls[1])]
+        super().__init__(name, folder, command, *chosen)
+        self.domain = domain
+        self.url = f"{'wss' if tls else 'ws'}://127.0.0.1:{self.port}/xmpp"
+        self.tokens: list[str] = []
+
+    @property
+    def secret(self) -> str:
+        """The HS256 secret, made by the first start."""
+        return (self.state / "secret").read_text().strip()
+
+    def token(
+        self, user: str, *, key: str | None = None, algorithm: str = "HS256", **claims: Any
+    ) -> str:
+        """A token for an hour. A claim given replaces its default; None leaves it out."""
+        now = int(time.time())
+        given = {"sub": user, "iat": now, "exp": now + 3600} | claims
+        given = {name: value for name, value in given.items() if value is not None}
+        token = jwt.encode(given, self.secret if key is None else key, algorithm=algorithm)
+        self.tokens.append(token)
+        return token
+
+
 class RunningEjabberd(RunningServer):
     """ejabberd behind its gateway; `plain_url` is ejabberd itself, which knows PLAIN with the token and no cookie."""
 
@@ -247,6 +255,31 @@ class RunningCluster(RunningServer):
         await asyncio.to_thread(self._await_line, rf"^node{number} is ready", START_SECONDS)
 
 
+class RunningCoturn(Running):
+    """A TURN relay on loopback, with one user."""
+
+    user = "aoba"
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(
+            "coturn", folder, DEPLOY / "coturn" / "run", "--relay-ports", "49152-50151"
+        )
+
+    @property
+    def password(self) -> str:
+        """The user's password, made by the first start."""
+        return self.password_file.read_text().strip()
+
+    @property
+    def password_file(self) -> Path:
+        """Where the password stands."""
+        return self.state / "password"
+
+    def url(self, transport: str = "udp") -> str:
+        """Where clients ask for a relay (RFC 7065), over "udp" or "tcp"."""
+        return f"turn:127.0.0.1:{self.port}?transport={transport}"
+
+
 def _kill_and_wait(pid: int) -> None:
     """SIGKILL, and wait for the end of a process that is not our child."""
     handle = os.pidfd_open(pid)
@@ -270,3 +303,8 @@ def ejabberd(folder: Path, **options: Any) -> RunningEjabberd:
 def ejabberd_cluster(folder: Path, **options: Any) -> RunningCluster:
     """Two clustered ejabberd nodes behind one address; options as above."""
     return RunningCluster(folder, **options)
+
+
+def coturn(folder: Path) -> RunningCoturn:
+    """coturn, relaying from and to loopback."""
+    return RunningCoturn(folder)
