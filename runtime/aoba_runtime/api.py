@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from .message import Message, type_name
+from .codec import type_name
+from .message import Message
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,270 +1,325 @@
-"""The messages and channels of a document as values, and the way between bytes and models."""
+"""The messages and channels of a document as values, and the way between bytes and what they say."""
 
 from __future__ import annotations
 
-import json
-import re
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, Final, Generic, TypeVar
+from typing import (
+    Annotated,
+    Any,
+    Final,
+    Generic,
+    Literal,
+    TypeAlias,
+    TypeVar,
+    get_args,
+    get_origin,
+    overload,
+)
 
-from pydantic import TypeAdapter, ValidationError
-from pydantic_core import ErrorDetails, from_json
+from pydantic_core import from_json, to_json
 
+from .codec import Codec, as_bytes, bad_at, json_value
 from .errors import BadMessage, Problem, UnsupportedMessage
-from .wire import WireModel, absent_fields, note_changed_defaults
 
 T = TypeVar("T")
+Form: TypeAlias = Literal["json", "text", "bytes"]
+"""How a payload becomes bytes."""
+Tag: TypeAlias = str | float | bool | None
+"""The value of a property that tells messages apart."""
 
 
-@dataclass(frozen=True, eq=False)
 class Message(Generic[T]):
-    """A message of the document, and the codec of its payload.
+    """A message of the document, and the codec of its payload and headers.
 
     `name` is its key in the document, `pointer` the file-relative JSON pointer of the message object with every
-    reference followed; `payload` and `headers` are the Python types, `None` where the document has none.
-    `conversation` names the payload's field whose value the messages of one conversation share.
+    reference followed. `payload` and `headers` are the Python types, whatever pydantic takes for one (`Light`,
+    `list[Light]`, `Light | None`, `Annotated[...]`); `None` where the document has none. `form` says how a payload
+    becomes bytes: "json"; "text", UTF-8 as it is; "bytes", untouched. If it is not given, a payload of `bytes` is
+    bytes, and text whose `content_type` is `text/...` is text. `conversation` names the payload's field whose value
+    the messages of one conversation share, `correlation` is the runtime expression (AsyncAPI, "Correlation ID") that
+    locates the id which ties a reply to its request.
     """
 
-    name: str
-    pointer: str
-    payload: type[T]
-    headers: type[object] | None = None
-    content_type: str | None = None
-    title: str | None = None
-    conversation: str | None = None
+    @overload
+    def __init__(
+        self,
+        name: str,
+        pointer: str,
+        payload: type[T],
+        headers: object = None,
+        content_type: str | None = None,
+        title: str | None = None,
+        conversation: str | None = None,
+        correlation: str | None = None,
+        form: Form | None = None,
+    ) -> None: ...
+    @overload
+    def __init__(
+        self,
+        name: str,
+        pointer: str,
+        payload: object = None,
+        headers: object = None,
+        content_type: str | None = None,
+        title: str | None = None,
+        conversation: str | None = None,
+        correlation: str | None = None,
+        form: Form | None = None,
+    ) -> None: ...
+    def __init__(
+        self,
+        name: str,
+        pointer: str,
+        payload: Any = None,
+        headers: Any = None,
+        content_type: str | None = None,
+        title: str | None = None,
+        conversation: str | None = None,
+        correlation: str | None = None,
+        form: Form | None = None,
+    ) -> None:
+        self.name: Final = name
+        self.pointer: Final = pointer
+        self.payload: Final[Any] = payload
+        self.headers: Final[Any] = headers
+        self.content_type: Final = content_type
+        self.title: Final = title
+        self.conversation: Final = conversation
+        self.correlation: Final = correlation
+        self.form: Final = form or _form(payload, content_type)
 
     def decode(self, data: bytes | str) -> T:
-        """The payload that `data` (JSON text, UTF-8) holds; raises `BadMessage` with the problems and their places."""
-        data = _bytes(data)
-        if b"NaN" in data or b"Infinity" in data:
-            _root(data)  # refuses them outside of text, which pydantic does not
-        return self._decode_strict(data)
+        """The payload that `data` (JSON text, UTF-8) holds; raises `BadMessage` with the problems and their places.
 
-    def _decode_strict(self, data: bytes) -> T:
-        """`decode` for data that has no NaN and no Infinity."""
-        try:
-            return self._validate(data)
-        except ValidationError as error:
-            refused, integers = error, _with_integers(data, error)
-        if integers is not None:
-            try:
-                return self._validate(integers)
-            except ValidationError as error:
-                refused = error
-        problems = {problem.path: problem for problem in _problems(refused, self.payload, data)}
-        text = f"not a {self.name}: " + "; ".join(map(str, problems.values()))
-        raise BadMessage(text, problems=problems.values())
+        A message without a payload takes any data and gives `None`.
+        """
+        data = as_bytes(data)
+        payload: T = self._payload(data)
+        return payload
 
     def encode(self, value: T) -> bytes:
-        """`value` as JSON text (UTF-8) with wire names, which `decode` takes.
+        """`value` as JSON text (UTF-8) with wire names, which `decode` takes; nothing for `None` without a payload.
 
         Fields that a subclass of the payload adds are sent too. Raises `TypeError` when `value` is not this message's
         payload, `ValueError` when it was changed into what the schema does not allow.
         """
-        if not self.takes(value):
-            raise TypeError(
-                f"{self.name} takes {type_name(self.payload)}, not {type(value).__name__}"
-            )
-        try:
-            note_changed_defaults(value)
-            data = self._adapter.dump_json(
-                value, by_alias=True, exclude_unset=True, serialize_as_any=True
-            )
-        except (ValueError, TypeError, RecursionError) as error:
-            raise ValueError(f"this {self.name} cannot be sent: {error}") from None
-        try:
-            self.decode(data)
-        except BadMessage as fault:
-            raise ValueError(f"this {self.name} cannot be sent: {fault.text}") from None
+        if self.payload is None or self.form == "bytes":
+            if not self.takes(value):
+                expected = "bytes" if self.payload else "None"
+                raise TypeError(f"{self.name} takes {expected}, not {type(value).__name__}")
+            return value if isinstance(value, bytes) else b""
+        data = self._codec.encode(value, self.name)
+        if self.form == "text":
+            text = from_json(data)
+            return text.encode() if isinstance(text, str) else data
         return data
 
     def takes(self, value: object) -> bool:
         """Whether `value` is this message's payload, or of a subclass of it."""
-        if isinstance(self.payload, type):
-            return isinstance(value, self.payload)
-        try:  # a payload such as list[int] or A | B, which has no instances
-            self._adapter.validate_python(value, strict=True)
-        except ValidationError:
-            return False
-        return True
+        if self.payload is None:
+            return value is None
+        return isinstance(value, bytes) if self.form == "bytes" else self._codec.takes(value)
+
+    def decode_headers(self, headers: Mapping[str, object] | None) -> Any:
+        """The headers as a value of their type, `None` where the document has none; raises `BadMessage`."""
+        if self.headers is None:
+            return None
+        try:
+            return self._headers.decode(to_json(dict(headers or {})), f"{self.name}'s headers")
+        except ValueError as error:  # what no JSON can hold
+            raise bad_at("", f"should have headers of JSON: {error}") from None
+
+    def encode_headers(self, value: object) -> dict[str, Any]:
+        """The headers as JSON by their wire names; raises `TypeError` and `ValueError` as `encode` does."""
+        if self.headers is None:
+            if value is not None:
+                raise TypeError(f"{self.name} has no headers")
+            return {}
+        headers: dict[str, Any] = from_json(self._headers.encode(value, f"{self.name}'s headers"))
+        return headers
 
     def conversation_of(self, value: T) -> str | None:
         """The id of the conversation that `value` belongs to."""
-        return str(getattr(value, self.conversation)) if self.conversation else None
+        id = getattr(value, self.conversation, None) if self.conversation else None
+        return None if id is None else str(id)
 
-    def _validate(self, data: bytes) -> T:
-        return self._adapter.validate_json(data, strict=True, by_alias=True, by_name=False)
+    def _payload(self, data: bytes) -> Any:
+        if self.payload is None:
+            return None
+        if self.form == "bytes":
+            return data
+        return (self._from_text if self.form == "text" else self._from_json)(data)
+
+    def _from_json(self, data: bytes) -> Any:
+        return self._codec.decode(data, self.name)
+
+    def _from_text(self, data: bytes) -> Any:
+        """The text as it is; what the schema refuses as such, but not as a JSON string, is taken for that."""
+        try:
+            text = data.decode()
+        except UnicodeDecodeError as error:
+            raise bad_at("", f"should be text in UTF-8: {error}") from None
+        try:
+            return self._from_json(to_json(text))
+        except BadMessage as refused:
+            try:
+                return self._from_json(data)
+            except BadMessage:
+                raise refused from None
 
     @cached_property
-    def _adapter(self) -> TypeAdapter[T]:
-        return TypeAdapter(self.payload)
+    def _codec(self) -> Codec:
+        return Codec(self.payload)
+
+    @cached_property
+    def _headers(self) -> Codec:
+        return Codec(self.headers)
+
+
+def _form(payload: Any, content_type: str | None) -> Form:
+    while get_origin(payload) is Annotated:
+        payload = get_args(payload)[0]
+    if payload is bytes:
+        return "bytes"
+    texts = get_args(payload) if get_origin(payload) is Literal else (payload,)
+    is_text = all(
+        isinstance(it, str) or isinstance(it, type) and issubclass(it, str) for it in texts
+    )
+    return "text" if is_text and (content_type or "").lower().startswith("text/") else "json"
 
 
 @dataclass(frozen=True, eq=False)
 class Channel(Generic[T]):
     """A channel of the document: where its messages go, and the property that tells them apart.
 
-    `T` is the union of its messages' payloads. `discriminator` is the wire name of the property and `routes` maps its
-    values to messages; where the channel has a single message, there is no discriminator and any key will do.
+    `T` is the union of its messages' payloads. `discriminator` is the wire name of the property, of the payload or
+    `in_headers`, and `routes` maps its values to messages. `messages` are all of the channel in the order of the
+    document, by default those of the routes; the ones that no route leads to are tried in that order, those without a
+    payload last since they take anything.
     """
 
     name: str
-    address: str | None
-    discriminator: str | None
-    routes: Mapping[str, Message[Any]]
+    address: str | None = None
+    discriminator: str | None = None
+    routes: Mapping[Any, Message[Any]] = field(default_factory=dict)
+    in_headers: bool = False
+    messages: Sequence[Message[Any]] = ()
 
-    @property
-    def messages(self) -> tuple[Message[Any], ...]:
-        """The channel's messages, in document order."""
-        return tuple(self.routes.values())
+    def __post_init__(self) -> None:
+        messages = tuple(self.messages) or tuple(dict.fromkeys(self.routes.values()))
+        object.__setattr__(self, "messages", messages)
 
-    def decode(self, data: bytes | str) -> T:
+    def decode(self, data: bytes | str, headers: Mapping[str, object] | None = None) -> T:
         """The payload of whichever message `data` is.
 
         Raises `UnsupportedMessage` when the discriminating property names no message of the channel, `BadMessage`
         when it is not there or the payload is not what the schema says.
         """
-        return self.read(data)[1]
+        return self.read(data, headers)[1]
 
-    def read(self, data: bytes | str) -> tuple[Message[Any], T]:
+    def read(
+        self, data: bytes | str, headers: Mapping[str, object] | None = None
+    ) -> tuple[Message[Any], T]:
         """The message that `data` is, and its payload; raises as `decode` does."""
-        return read_first([self], data)
+        return read_first([self], data, headers)
+
+    @cached_property
+    def _by_tag(self) -> dict[tuple[bool, Tag], Message[Any]]:
+        return {_key(tag): message for tag, message in self.routes.items()}
+
+    @cached_property
+    def _tried(self) -> list[Message[Any]]:
+        """The messages that no tag leads to."""
+        routed = set(self.routes.values()) if self.discriminator is not None else ()
+        return [message for message in self.messages if message not in routed]
 
     def _message_of(self, root: object) -> Message[Any]:
-        if not isinstance(root, dict):
-            raise _bad_at("", f"should be an object, not {_json_type(root)}")
+        """The message that the property names, where `root` holds it."""
         place = self.discriminator or ""
-        tag = root.get(place)
-        if not isinstance(tag, str):
-            missing = place not in root
-            raise _bad_at(
-                place, "is required" if missing else f"should be text, not {_json_type(tag)}"
-            )
-        message = self.routes.get(tag)
+        if not isinstance(root, Mapping):
+            raise bad_at("", f"should be an object, not {_json_type(root)}")
+        path = f"headers.{place}" if self.in_headers else place
+        if place not in root:
+            raise bad_at(path, "is required")
+        tag = root[place]
+        expected = dict.fromkeys(map(_json_type, self.routes))
+        if (found := _json_type(tag)) not in expected:
+            raise bad_at(path, f"should be {' or '.join(expected)}, not {found}")
+        message = self._by_tag.get(_key(tag))
         if message is None:
-            known = ", ".join(self.routes)
+            known = ", ".join(str(tag) for tag in self.routes)
             raise UnsupportedMessage(f"{place} {_short(tag)} is none of {known}")
         return message
 
 
-def read_first(channels: Sequence[Channel[Any]], data: bytes | str) -> tuple[Message[Any], Any]:
+def read_first(
+    channels: Sequence[Channel[Any]],
+    data: bytes | str,
+    headers: Mapping[str, object] | None = None,
+) -> tuple[Message[Any], Any]:
     """The message that `data` is, and its payload, by the first of `channels` that knows it.
 
     A channel that tells its messages apart by a property is asked before one that does not: when the property names a
     message, `data` is that or a `BadMessage`. When no channel knows it, `UnsupportedMessage` lists what the
-    channels know, if the property of one was there at all; else the `BadMessage` of the last one asked is raised.
+    channels know, if the property of one was there at all; else `BadMessage` says why each message refused it.
     """
-    tagged = [channel for channel in channels if channel.discriminator is not None]
-    data = _bytes(data)
-    root = _root(data) if tagged else None
+    data = as_bytes(data)
+    tried = [message for channel in channels for message in channel._tried]
+    tried.sort(key=lambda message: message.payload is None)
     unknown: list[str] = []
-    refused: BadMessage | None = None
-    for channel in tagged:
+    refused: list[BadMessage] = []
+    root: object = ...
+    for channel in channels:
+        if channel.discriminator is None:
+            continue
         try:
-            message = channel._message_of(root)
+            if not channel.in_headers and root is ...:
+                root = json_value(data)
+            message = channel._message_of((headers or {}) if channel.in_headers else root)
         except UnsupportedMessage as fault:
             unknown.append(fault.text)
         except BadMessage as fault:
-            refused = fault
+            refused.append(fault)
         else:
-            return message, message._decode_strict(data)
-    for channel in channels:
-        for message in channel.messages if channel.discriminator is None else ():
-            try:
-                return message, message.decode(data)
-            except BadMessage as fault:
-                refused = fault
-    if unknown or refused is None:
+            return message, message.decode(data)
+    if tried:
+        refused.clear()
+    for message in tried:
+        try:
+            return message, message.decode(data)
+        except BadMessage as fault:
+            refused.append(fault)
+    if unknown or not refused:
         raise UnsupportedMessage("; ".join(dict.fromkeys(unknown)) or "there is no channel")
-    raise refused
+    raise refused[0] if len(refused) == 1 else _none_of(refused)
 
 
-def type_name(payload: object) -> str:
-    """What a payload's type is called in a text."""
-    return payload.__name__ if isinstance(payload, type) else str(payload)
+def _none_of(refused: Sequence[BadMessage]) -> BadMessage:
+    text = "; ".join(dict.fromkeys(fault.text for fault in refused))
+    problems: dict[Problem, None] = dict.fromkeys(it for fault in refused for it in fault.problems)
+    return BadMessage(text, problems=problems)
 
 
-def _root(data: bytes) -> object:
-    """The JSON value that `data` holds; raises `BadMessage`."""
-    try:
-        return from_json(data, allow_inf_nan=False)
-    except ValueError as error:
-        raise _not_json(error) from None
-
-
-def _bytes(data: bytes | str) -> bytes:
-    try:
-        return data.encode() if isinstance(data, str) else data
-    except UnicodeEncodeError as error:  # a lone surrogate
-        raise _not_json(error) from None
-
-
-_ENUM_MEMBER: Final = re.compile(r"<\w+\.\w+: ('[^']*')>")
-_INTEGER_ERRORS: Final = frozenset({"int_type", "literal_error"})
-
-
-def _with_integers(data: bytes, error: ValidationError) -> bytes | None:
-    """`data` with 1.0 written as 1, which JSON Schema takes for the same integer; `None` when that cannot help."""
-    if not any(
-        problem["type"] in _INTEGER_ERRORS
-        and isinstance(problem["input"], float)
-        and problem["input"].is_integer()
-        for problem in error.errors(include_url=False, include_context=False)
-    ):
-        return None
-    return json.dumps(_integers(json.loads(data))).encode()
-
-
-def _integers(value: object) -> object:
-    if isinstance(value, float) and value.is_integer():
-        return int(value)
-    if isinstance(value, list):
-        return [_integers(item) for item in value]
-    if isinstance(value, dict):
-        return {name: _integers(item) for name, item in value.items()}
-    return value
-
-
-def _not_json(error: ValueError) -> BadMessage:
-    return _bad_at("", f"should be JSON: {error}")
-
-
-def _bad_at(path: str, expected: str) -> BadMessage:
-    problem = Problem(path, expected)
-    return BadMessage(str(problem), problems=[problem])
-
-
-def _problems(error: ValidationError, payload: object, data: bytes) -> Iterator[Problem]:
-    details: ErrorDetails
-    is_json = True
-    for details in error.errors(include_url=False, include_input=False):
-        is_json &= details["type"] != "json_invalid"
-        yield Problem(_path(details["loc"]), _ENUM_MEMBER.sub(r"\1", details["msg"]))
-    if is_json and isinstance(payload, type) and issubclass(payload, WireModel):
-        for path in absent_fields(payload, from_json(data)):
-            yield Problem(_path(path), "Field required")
-
-
-def _path(location: tuple[int | str, ...]) -> str:
-    path = ""
-    for step in location:
-        path += f"[{step}]" if isinstance(step, int) else f".{step}" if path else step
-    return path
+def _key(tag: Any) -> tuple[bool, Tag]:
+    """What finds a tag as JSON compares them: 1 is 1.0, and neither is true."""
+    return isinstance(tag, bool), tag
 
 
 def _json_type(value: object) -> str:
-    names: dict[type[object], str] = {
-        type(None): "null",
-        bool: "a boolean",
-        int: "a number",
-        float: "a number",
-        str: "text",
-        list: "an array",
-    }
-    return names.get(type(value), "an object")
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return "a boolean"
+    if isinstance(value, int | float):
+        return "a number"
+    if isinstance(value, str):
+        return "text"
+    return "an array" if isinstance(value, list | tuple) else "an object"
 
 
-def _short(text: str, limit: int = 40) -> str:
-    return ascii(text if len(text) <= limit else text[:limit] + "...")
+def _short(tag: object, limit: int = 40) -> str:
+    if not isinstance(tag, str):
+        return str(tag)
+    return ascii(tag if len(tag) <= limit else tag[:limit] + "...")

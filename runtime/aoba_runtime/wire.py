@@ -5,27 +5,35 @@ from __future__ import annotations
 import re
 import time
 import uuid
-from collections.abc import Hashable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from types import NoneType
-from typing import Annotated, Any, Final, Literal, Self, TypeAlias, TypeVar, get_args, get_origin
+from typing import (
+    Annotated,
+    Any,
+    Final,
+    Literal,
+    Self,
+    TypeAlias,
+    TypeVar,
+    cast,
+    get_args,
+    get_origin,
+)
 
 from pydantic import (
     BaseModel,
     BeforeValidator,
     ConfigDict,
     GetCoreSchemaHandler,
-    ValidationError,
-    ValidationInfo,
     ValidatorFunctionWrapHandler,
     model_validator,
 )
 from pydantic.fields import FieldInfo
-from pydantic_core import CoreSchema, InitErrorDetails, PydanticCustomError, core_schema
+from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 T = TypeVar("T")
-Path: TypeAlias = tuple[int | str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,21 +105,35 @@ def _fields(model: type[BaseModel]) -> _Fields:
     )
 
 
-def _with_exact_literals(schema: Any) -> Any:
-    """`schema` with literals that do not take true for 1 and 1 for true, which are equal in Python."""
+_NO_SCHEMAS: Final = frozenset(
+    {"cls", "config", "default", "expected", "function", "metadata", "serialization"}
+)
+"""The keys of a core schema whose values hold no core schemas."""
+
+
+def _rewritten(schema: Any, change: Callable[[dict[str, Any]], dict[str, Any]]) -> Any:
+    """`schema` with `change` made to each core schema in it, the inner ones first."""
     if isinstance(schema, list | tuple):
-        return type(schema)(map(_with_exact_literals, schema))
+        return type(schema)(_rewritten(inner, change) for inner in schema)
     if not isinstance(schema, dict):
         return schema
-    literal: Any = schema
-    if literal.get("type") == "literal":
-        exact = any(isinstance(member, int) for member in literal["expected"])
-        wrap = core_schema.no_info_wrap_validator_function
-        return wrap(_exact, literal) if exact else literal
-    return {
-        key: inner if key in ("default", "metadata") else _with_exact_literals(inner)
+    if not isinstance(schema.get("type"), str):  # the fields of a model, the choices of a union
+        return {name: _rewritten(inner, change) for name, inner in schema.items()}
+    inside = {
+        key: inner if key in _NO_SCHEMAS else _rewritten(inner, change)
         for key, inner in schema.items()
     }
+    return change(inside)
+
+
+def _with_exact_literal(schema: dict[str, Any]) -> dict[str, Any]:
+    """A literal that does not take true for 1 and 1 for true, which are equal in Python."""
+    if schema["type"] != "literal" or not any(isinstance(it, int) for it in schema["expected"]):
+        return schema
+    literal: Any = schema
+    wrapped: Any = core_schema.no_info_wrap_validator_function(_exact, literal)
+    exact: dict[str, Any] = wrapped
+    return exact
 
 
 def _exact(value: object, literal: ValidatorFunctionWrapHandler) -> object:
@@ -152,21 +174,17 @@ class WireModel(BaseModel):
     def __get_pydantic_core_schema__(
         cls, source: type[BaseModel], handler: GetCoreSchemaHandler
     ) -> CoreSchema:
-        exact: CoreSchema = _with_exact_literals(handler(source))
+        exact: CoreSchema = _rewritten(handler(source), _with_exact_literal)
         return exact
 
     @model_validator(mode="after")
-    def _settle_presence(self, info: ValidationInfo) -> Self:
+    def _settle_presence(self) -> Self:
         fields = _fields(type(self))
         present = self.__pydantic_fields_set__
-        nulls = [name for name in fields.omitted & present if getattr(self, name) is None]
-        if info.mode == "json":
-            missing = fields.always - present
-            if missing or nulls:
-                raise _refusal(type(self), sorted(missing), sorted(nulls))
-        else:
-            present.difference_update(nulls)
-            present.update(fields.always)
+        present.difference_update(
+            [name for name in fields.omitted & present if getattr(self, name) is None]
+        )
+        present.update(fields.always)
         return self
 
     def model_copy(self, *, update: Mapping[str, object] | None = None, deep: bool = False) -> Self:
@@ -200,28 +218,88 @@ def note_changed_defaults(value: object) -> None:
 _LEAVES: Final = (str, int, float, NoneType)
 
 
-def absent_fields(model: type[BaseModel], wire: object, path: Path = ()) -> Iterator[Path]:
-    """Where in the JSON value `wire` a field is absent that the default of `model` or of one inside would hide."""
-    if not isinstance(wire, dict):
-        return
-    for name, field in model.model_fields.items():
-        key = field.alias or name
-        inner = field.annotation
-        if key in wire:
-            if isinstance(inner, type) and issubclass(inner, WireModel):
-                yield from absent_fields(inner, wire[key], (*path, key))
-        elif _is_always_sent(field) and not field.is_required():
-            yield (*path, key)
+def received(schema: CoreSchema) -> CoreSchema:
+    """`schema` for JSON that arrives, all of it in pydantic's own code.
+
+    A field that is on every message has no default and so is required, null is refused where `None` means absent, and
+    what may be anything is JSON: no NaN, no Infinity.
+    """
+    inside: Any = _rewritten(schema, _as_received)
+    definitions = inside["definitions"] if inside["type"] == "definitions" else []
+    whole = inside["schema"] if definitions else inside
+    return core_schema.definitions_schema(whole, [*definitions, _any_json()])
 
 
-def _refusal(model: type[BaseModel], missing: list[str], nulls: list[str]) -> ValidationError:
-    def detail(name: str, kind: str | PydanticCustomError) -> InitErrorDetails:
-        return {"type": kind, "loc": (model.model_fields[name].alias or name,), "input": None}
+_ANY_JSON: Final = "aoba_runtime.any_json"
 
-    not_null = PydanticCustomError(
-        "null_not_allowed", "Input should not be null; leave the field out instead"
+
+def _any_json() -> CoreSchema:
+    itself = core_schema.definition_reference_schema(_ANY_JSON)
+    text, number = core_schema.str_schema(), core_schema.float_schema(allow_inf_nan=False)
+    return core_schema.union_schema(
+        [
+            text,
+            core_schema.int_schema(),
+            number,
+            core_schema.bool_schema(),
+            core_schema.none_schema(),
+            core_schema.list_schema(itself),
+            core_schema.dict_schema(text, itself),
+        ],
+        mode="left_to_right",
+        custom_error_type="not_json",
+        custom_error_message="should be JSON, which has no NaN, no Infinity and here no number beyond 1.8e308",
+        ref=_ANY_JSON,
     )
-    return ValidationError.from_exception_data(
-        model.__name__,
-        [detail(name, "missing") for name in missing] + [detail(name, not_null) for name in nulls],
-    )
+
+
+def _as_received(schema: dict[str, Any]) -> dict[str, Any]:
+    match schema:
+        case {"type": "any"}:
+            return {"type": "definition-ref", "schema_ref": _ANY_JSON}
+        case {"type": "function-after", "schema": dict(inner)} if _is_settling(schema):
+            return {**inner, **({"ref": schema["ref"]} if "ref" in schema else {})}
+        case {"type": "model", "cls": type() as model} if issubclass(model, WireModel):
+            return {**schema, "schema": _with_presence(schema["schema"], model)}
+    return schema
+
+
+def _is_settling(schema: dict[str, Any]) -> bool:
+    return schema["function"]["function"] is WireModel._settle_presence
+
+
+def _with_presence(schema: dict[str, Any], model: type[WireModel]) -> dict[str, Any]:
+    if schema["type"] != "model-fields":  # a validator of the model
+        return {**schema, "schema": _with_presence(schema["schema"], model)}
+    presence, fields = _fields(model), {}
+    for name, field in schema["fields"].items():
+        value = field["schema"]
+        if value["type"] == "default" and name in presence.always:
+            value = value["schema"]
+        elif value["type"] == "default" and name in presence.omitted:
+            value = {**value, "schema": _not_null(value["schema"])}
+        fields[name] = {**field, "schema": value}
+    settled = {**schema, "fields": fields}
+    if model.model_config.get("extra") == "allow":
+        settled.setdefault("extras_schema", {"type": "definition-ref", "schema_ref": _ANY_JSON})
+    return settled
+
+
+def _not_null(schema: dict[str, Any]) -> dict[str, Any]:
+    """`schema` without null."""
+    if schema["type"] == "nullable":
+        inner: dict[str, Any] = schema["schema"]
+        return inner
+    if schema["type"].startswith("function-") and "schema" in schema:
+        return schema | {"schema": _not_null(schema["schema"])}
+    refusing: Any = core_schema.no_info_after_validator_function(_refuse_null, cast(Any, schema))
+    checked: dict[str, Any] = refusing
+    return checked
+
+
+def _refuse_null(value: object) -> object:
+    if value is None:
+        raise PydanticCustomError(
+            "null_not_allowed", "Input should not be null; leave the field out instead"
+        )
+    return value
