@@ -14,7 +14,8 @@ from .load import Source, load
 from .model import Model, Side
 from .render import TEMPLATES, render
 from .resolve import Document, resolve
-from .validate import check_rules, check_structure
+from .validate import check_rules
+from .validate_structure import check_structure
 from .write import Plan, plan, sealed
 
 

@@ -6,148 +6,14 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Set
 from typing import Final
 
-from . import names
 from .diagnostics import Report, shown, suggestion
-from .load import Array, Object, Scalar, plain
 from .resolve import Document, Place, reference
-from .shapes import OBJECTS, REFERABLE, Shape, shape_of
-
-_REFERENCE: Final = shape_of("Reference")
-
-
-_TYPES: Final = ("null", "boolean", "integer", "number", "string", "array", "object")
-
-
-def check_structure(document: Document, report: Report) -> None:
-    """Report what the tables of `shapes` do not allow."""
-    _Structure(report).check(document.root, shape_of("Document"), "the document")
 
 
 def check_rules(document: Document, report: Report, disabled: Set[str] = frozenset()) -> None:
     """Report what the rules that are not `disabled` find."""
     for rule in RULES:
         rule(document, report)
-
-
-class _Structure:
-    """Checks every object against its table in `shapes`, each place once."""
-
-    def __init__(self, report: Report) -> None:
-        self._report = report
-        self._seen: set[tuple[str, Shape]] = set()
-
-    def check(self, raw: Place, shape: Shape, what: str) -> None:
-        """Check what stands at `raw` and all below; `what` names it in messages."""
-        place = raw.document.follow(raw)
-        if shape == _REFERENCE:
-            self._check_reference(raw, what)
-        elif reference(raw.node) is not None and (
-            shape.kind != "one" or shape.name not in REFERABLE
-        ):
-            self._report.error(
-                "misplaced-reference",
-                f"{what} is a reference, which AsyncAPI 3.0 does not allow here",
-                raw.location,
-                "write it out, or put it in a list" if shape.kind == "list" else "write it out",
-            )
-        elif (place.pointer, shape) not in self._seen and reference(place.node) is None:
-            self._seen.add((place.pointer, shape))
-            self._check_place(place, shape, what)
-
-    def _check_place(self, place: Place, shape: Shape, what: str) -> None:
-        if shape.kind == "map":
-            if self._is(
-                place, Object, f"{what} should be an object that maps names to {_worded(shape)}s"
-            ):
-                for name, child in place.raw_fields():
-                    self.check(child, shape.inner, f"{_worded(shape)} {shown(name)}")
-        elif shape.kind == "list":
-            if self._is(place, Array, f"{what} should be a list"):
-                for child in place.raw_items():
-                    self.check(child, shape.inner, f"an item of {what}")
-        elif (
-            shape.name == "Schema"
-            and isinstance(place.node, Scalar)
-            and isinstance(place.node.value, bool)
-        ):
-            pass  # true allows anything, false nothing
-        elif shape.name in OBJECTS:
-            if self._is(place, Object, f"{what} should be an object"):
-                self._check_fields(place, shape.name, what)
-        elif not shape.allows(place.value() if isinstance(place.node, Scalar) else ...):
-            self._wrong(place, f"{what} should be {shape.name}")
-
-    def _check_fields(self, place: Place, name: str, what: str) -> None:
-        table = OBJECTS[name]
-        for key, child in place.raw_fields():
-            if (shape := table.fields.get(key)) is not None:
-                self.check(child, shape, f"{key!r} of {what}")
-            elif not (table.open or key.startswith("x-")):
-                near = suggestion(key, table.fields)
-                self._report.error(
-                    "unknown-field",
-                    f"{what} has a field {shown(key)}, which AsyncAPI 3.0 does not know",
-                    place.key_location(key),
-                    near or f"known are {', '.join(table.fields)}; your own begin with 'x-'",
-                )
-        for key in table.required:
-            if place.raw(key) is None:
-                self._report.error(
-                    "missing-field",
-                    f"{what} has no {key!r}, which is required",
-                    place.location,
-                    f"add '{key}:'",
-                )
-        if name == "Schema":
-            self._check_type(place, what)
-
-    def _check_type(self, place: Place, what: str) -> None:
-        kind = place.get("type")
-        value = kind.value() if kind else []
-        for item in value if isinstance(value, list) else [value]:
-            if kind and item is None:
-                self._report.error(
-                    "unknown-type",
-                    f"'type' of {what} is null, expected text",
-                    kind.location,
-                    "write 'null' in quotes",
-                )
-            elif kind and item not in _TYPES:
-                self._report.error(
-                    "unknown-type",
-                    f"'type' of {what} is {shown(item)}, expected one of {', '.join(_TYPES)}",
-                    kind.location,
-                    suggestion(str(item), _TYPES),
-                )
-
-    def _check_reference(self, raw: Place, what: str) -> None:
-        if reference(raw.node) is None:
-            found = shown(plain(raw.node))
-            self._report.error(
-                "not-a-reference",
-                f"{what} should be a reference, not {found}",
-                raw.location,
-                "write: $ref: '#/...'",
-            )
-
-    def _is(self, place: Place, kind: type[Object] | type[Array], expected: str) -> bool:
-        if isinstance(place.node, kind):
-            return True
-        self._wrong(place, expected)
-        return False
-
-    def _wrong(self, place: Place, expected: str) -> None:
-        value = plain(place.node)
-        is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
-        quotes = (
-            f"put it in quotes: '{value}'" if "should be text" in expected and is_number else ""
-        )
-        self._report.error("wrong-type", f"{expected}, not {shown(value)}", place.location, quotes)
-
-
-def _worded(shape: Shape) -> str:
-    """The shape's name in words: "server variable"."""
-    return " ".join(names.words(shape.name)).lower()
 
 
 def _channels(document: Document) -> Iterator[tuple[str, Place]]:
@@ -158,21 +24,6 @@ def _channels(document: Document) -> Iterator[tuple[str, Place]]:
 def _operations(document: Document) -> Iterator[tuple[str, Place]]:
     operations = document.root.get("operations")
     return operations.fields() if operations else iter(())
-
-
-def operation_action(document: Document, report: Report) -> None:
-    """An operation's action is 'send' or 'receive'."""
-    for name, operation in _operations(document):
-        given = operation.get("action")
-        action = operation.text("action")
-        if given and isinstance(given.value(), str) and action not in ("send", "receive"):
-            report.error(
-                "operation-action",
-                f"operation {shown(name)} has action {shown(action)}, expected 'send' or 'receive'",
-                given.location,
-                suggestion(action, ("send", "receive"))
-                or "'send' when this application sends the message",
-            )
 
 
 def operation_channel(document: Document, report: Report) -> None:
@@ -263,7 +114,6 @@ def server_address(document: Document, report: Report) -> None:
 
 
 RULES: Final[tuple[Callable[[Document, Report], None], ...]] = (
-    operation_action,
     operation_channel,
     operation_messages,
     channel_servers,
