@@ -35,6 +35,7 @@ __all__ = [
     "Scalar",
     "Source",
     "load",
+    "load_text",
     "parse",
     "plain",
 ]
@@ -71,6 +72,14 @@ def load(path: Path, report: Report) -> Source:
     name = str(path)
     data = _read(path, name, report)
     return Source(path, name, sha256(data).hexdigest(), parse(data, name, report))
+
+
+def load_text(path: Path, report: Report) -> Source:
+    """Read a file as one text, whatever it holds. Raises like `load`."""
+    name = str(path)
+    data = _read(path, name, report)
+    text = Scalar(_decode(data, name, report), Location(name, 1, 1))
+    return Source(path, name, sha256(data).hexdigest(), text)
 
 
 def parse(data: bytes, name: str, report: Report) -> Node:

@@ -1,0 +1,206 @@
+"""Every reference is looked at before anything else is: a broken one is reported where it stands, once."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from .diagnostics import Location, Report, shown, suggestion
+from .files import is_absolute
+from .load import Object, Scalar, plain
+from .references import (
+    Broken,
+    Cycle,
+    Lost,
+    NoAnchor,
+    NoFile,
+    References,
+    Spot,
+    reference,
+)
+
+_DATA: Final = frozenset({"const", "default", "enum", "examples"})
+"""Fields that hold values: a `$ref` in there is no reference."""
+_MAPS: Final = frozenset("""
+    $defs channels correlationIds definitions dependencies dependentSchemas externalDocs messageTraits messages operationTraits
+    operations parameters patternProperties properties replies replyAddresses schemas securitySchemes serverVariables
+    servers tags variables
+    """.split())
+"""Fields whose keys are names that the document chose: a property called "default" is no default."""
+_SCHEMAS: Final = frozenset("bindings headers messageBindings payload schema schemas".split())
+"""Fields below which schemas stand: what lies outside may be left open there."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Visit:
+    """A place to look for references below: whether its keys are names and not fields, and whether a schema stands there."""
+
+    spot: Spot
+    names: bool = False
+    schema: bool = False
+
+
+def check_references(references: References, root: Spot, report: Report) -> None:
+    """Report every broken reference below `root`, and below what references lead to, in whichever file."""
+    todo = [_Visit(root)]
+    seen = {root.pointer}
+    checked: set[str] = set()
+    for visit in todo:  # grows on the way
+        for found in _below(visit):
+            if found.spot.pointer in checked:
+                continue
+            checked.add(found.spot.pointer)
+            end = _check(found, references, report)
+            if end is not None and end.pointer not in seen and (end.file or _is_passed_over(end)):
+                seen.add(end.pointer)
+                todo.append(_Visit(end, found.names, found.schema))
+
+
+def _below(visit: _Visit) -> Iterator[_Visit]:
+    """Every reference at or below a place."""
+    node = visit.spot.node
+    if not isinstance(node, Object):
+        for _, item in visit.spot.children():
+            yield from _below(_Visit(item, False, visit.schema))
+        return
+    is_name = visit.names and reference(node) is None  # a property called "$ref"
+    if "$ref" in node.fields and not is_name:
+        yield visit
+    for name, inner in visit.spot.children():
+        if visit.names or not _is_data(name):
+            names = not visit.names and name in _MAPS
+            yield from _below(_Visit(inner, names, visit.schema or name in _SCHEMAS))
+
+
+def _is_data(name: str) -> bool:
+    return name in _DATA or name.startswith("x-")
+
+
+def _is_passed_over(spot: Spot) -> bool:
+    """Whether a place of the main document may not have been looked at on the way from the root."""
+    return any(map(_is_data, spot.pointer.split("/")))
+
+
+def _check(visit: _Visit, references: References, report: Report) -> Spot | None:
+    """Where a reference leads, be that a reference again; `None` after a complaint."""
+    spot = visit.spot
+    assert isinstance(spot.node, Object)
+    ref, location = reference(spot.node), spot.node.fields["$ref"].location
+    if ref is None:
+        found = shown(plain(spot.node.fields["$ref"]))
+        report.error(
+            "ref-not-text",
+            f"a $ref is a pointer in text such as '#/components/schemas/X', not {found}",
+            location,
+            "put it in quotes: outside of them '#' begins a comment",
+        )
+        return None
+    try:
+        target = references.hop(spot)
+    except NoAnchor:
+        _tell_no_pointer(ref, location, report)
+        return None
+    except NoFile as missing:
+        _tell_no_file(ref, missing, references, location, report)
+        return None
+    except Lost as lost:
+        _tell_lost(ref, lost, location, report)
+        return None
+    except Broken:  # on the way, where it is reported
+        return None
+    if target.pointer == spot.pointer and isinstance(target.node, Scalar):
+        _tell_remote(visit, ref, references, location, report)
+        return None
+    if (pointer := references.mended.get(spot.pointer)) is not None:
+        report.warn(
+            "ref-unescaped",
+            f"$ref {shown(ref)} does not escape the names in it",
+            location,
+            f"write: $ref: '{ref.partition('#')[0]}#{pointer}'",
+        )
+    try:
+        references.arrive(spot)
+    except Cycle as cycle:
+        if spot.pointer in cycle.pointers:  # else it only leads into the cycle
+            report.error(
+                "ref-cycle",
+                f"$ref {shown(ref)} leads back to itself and never to a value",
+                location,
+                "let one of the references on the way be the value itself",
+            )
+        return None
+    except Broken:
+        pass
+    return target
+
+
+def _tell_remote(
+    visit: _Visit, ref: str, references: References, location: Location, report: Report
+) -> None:
+    if visit.schema:
+        report.warn(
+            "remote-ref",
+            f"$ref {shown(ref)} is not on this machine and is never fetched: any value is taken here",
+            location,
+            "save a copy beside the document and refer to that",
+        )
+        return
+    references.refuse(visit.spot)
+    report.error(
+        "remote-ref",
+        f"$ref {shown(ref)} is not on this machine, and references are never fetched",
+        location,
+        "save a copy beside the document and refer to that",
+    )
+
+
+def _tell_no_pointer(ref: str, location: Location, report: Report) -> None:
+    report.error(
+        "ref-dangling",
+        f"$ref {shown(ref)} is no pointer, expected one such as '#/components/schemas/X'",
+        location,
+        (
+            f"did you mean {shown('#/' + ref.lstrip('#'))}?"
+            if ref.startswith("#")
+            else "begin with '#/'"
+        ),
+    )
+
+
+def _tell_no_file(
+    ref: str, missing: NoFile, references: References, location: Location, report: Report
+) -> None:
+    name = ref.partition("#")[0]
+    if not re.search(r"[./\\]", name):
+        _tell_no_pointer(ref, location, report)
+    elif is_absolute(name):
+        report.error(
+            "ref-file",
+            f"$ref {shown(ref)} is a path of one machine, expected one relative to this file",
+            location,
+            "write it relative to the folder of this file, such as './schema.yaml'",
+        )
+    else:
+        file = references.files.file(missing.path)
+        report.error(
+            "ref-file",
+            f"$ref {shown(ref)} leads nowhere: there is no file {shown(str(file))}",
+            location,
+            suggestion(file.name, references.files.beside(missing.path))
+            or "a path is relative to the file that the reference stands in",
+        )
+
+
+def _tell_lost(ref: str, lost: Lost, location: Location, report: Report) -> None:
+    known = [name for name, _ in lost.spot.children()] if isinstance(lost.spot.node, Object) else []
+    path, _, steps = lost.spot.pointer.partition("#")
+    where = shown(lost.spot.pointer) if steps else shown(path) if path else "the document"
+    listed = f"{where} has {', '.join(map(shown, known[:8]))}" if known else ""
+    report.error(
+        "ref-dangling",
+        f"$ref {shown(ref)} leads nowhere: {where} has no {shown(lost.name)}",
+        location,
+        suggestion(lost.name, known) or listed,
+    )

@@ -1,0 +1,127 @@
+"""Messages, servers and parameters of 2.x in the shape of 3.x; each by the version of the file that it stands in."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+from .diagnostics import Location
+from .document import Document, Place, Shape
+from .load import Array, Node, Object, Scalar
+from .references import reference, step
+from .traits import merge_traits
+
+
+class Parts:
+    """Lifts single objects, each once."""
+
+    def __init__(self, written: Document, document: Document, shape: Shape) -> None:
+        self._written = written
+        self.document = document
+        self._shape = shape
+
+    def message(self, raw: Place) -> Place:
+        """The message at `raw`, a place as written, with traits merged and its payload's format around the payload."""
+        end = self._written.follow(raw)
+        if self._is_new(end):
+            node = merge_traits(end, self._shape)
+            if end.version.startswith("2.") and isinstance(node, Object):
+                node = self._message(node, end.pointer)
+            self._shape.show(end.node, node)
+        return self.document.place(end.node, end.pointer)
+
+    def server(self, raw: Place) -> None:
+        """Lift the server at `raw`: `url` in parts, `security` as a list of schemes."""
+        end = self._written.follow(raw)
+        if self._is_new(end) and end.version.startswith("2."):
+            fields: dict[str, Node] = {}
+            for name, child in end.raw_fields():
+                if name == "url":
+                    fields.update(_address(child))
+                elif name == "security":
+                    fields[name] = self.schemes(child)
+                else:
+                    fields[name] = child.node
+            self._shape.show(end.node, make(fields, end.node))
+
+    def parameter(self, raw: Place) -> None:
+        """Lift the parameter at `raw`: what its schema says of a text; the schema stays beside it."""
+        end = self._written.follow(raw)
+        if self._is_new(end) and end.version.startswith("2."):
+            fields = {name: child.node for name, child in end.raw_fields()}
+            schema = end.get("schema")
+            for name in ("enum", "examples", "default", "description"):
+                found = schema.get(name) if schema else None
+                if found is not None and name not in fields:
+                    fields[name] = _texts(found.node)
+            self._shape.show(end.node, make(fields, end.node))
+
+    def schemes(self, requirements: Place) -> Node:
+        """The security schemes that a list of security requirements names; undefined names are left out."""
+        components = self._written.root.get("components")
+        known = components.get("securitySchemes") if components else None
+        schemes: dict[str, Node] = {}
+        for requirement in requirements.items():
+            for name, _ in requirement.raw_fields():
+                scheme = known.raw(name) if known else None
+                if scheme is not None:
+                    schemes[name] = self._shape.stand(scheme.node, scheme.pointer)
+        return Array(tuple(schemes.values()), requirements.location)
+
+    def _is_new(self, end: Place) -> bool:
+        return (
+            isinstance(end.node, Object)
+            and reference(end.node) is None
+            and not self._shape.shows(end.node)
+        )
+
+    def _message(self, node: Object, pointer: str) -> Object:
+        fields = {
+            name: child
+            for name, child in node.fields.items()
+            if name not in ("messageId", "schemaFormat")
+        }
+        format, payload = node.fields.get("schemaFormat"), node.fields.get("payload")
+        if format is not None and payload is not None:
+            _, standing = self._shape.seen(payload, step(pointer, "payload"))
+            self._shape.stand(payload, standing)
+            wrapper = Object(
+                {"schemaFormat": format, "schema": payload},
+                {name: node.keys.get(name, node.location) for name in ("schemaFormat", "payload")},
+                payload.location,
+            )
+            # The wrapper needs a pointer that is not its payload's.
+            self._shape.stand(wrapper, step(pointer, "schemaFormat"))
+            fields["payload"] = wrapper
+        return make(fields, node)
+
+
+def make(
+    fields: Mapping[str, Node], node: Node, keys: Mapping[str, Location] | None = None
+) -> Object:
+    """An object with these fields in the place of `node`, whose keys it keeps."""
+    if keys is None:
+        keys = node.keys if isinstance(node, Object) else {}
+    return Object(fields, keys, node.location)
+
+
+def _address(url: Place) -> dict[str, Node]:
+    """A server's `url` as `host` and `pathname`; without its scheme, for which `protocol` stands."""
+    node = url.node
+    if not isinstance(node, Scalar) or not isinstance(node.value, str):
+        return {"host": node}
+    host, slash, path = re.sub(r"^[^/:]*://", "", node.value).partition("/")
+    found: dict[str, Node] = {"host": Scalar(host, node.location)}
+    if path:
+        found["pathname"] = Scalar(slash + path, node.location)
+    return found
+
+
+def _texts(node: Node) -> Node:
+    """A value, or each of a list, as the text that stands for it in an address."""
+    if isinstance(node, Array):
+        return Array(tuple(map(_texts, node.items)), node.location)
+    if isinstance(node, Scalar) and isinstance(node.value, (int, float)):
+        value = str(node.value).lower() if isinstance(node.value, bool) else f"{node.value}"
+        return Scalar(value, node.location)
+    return node

@@ -1,0 +1,280 @@
+"""Where a `$ref` leads, in the files as they are written: through other references, other files, anchors and slips.
+
+RFC 6901 (JSON Pointer) and RFC 3986; `$id` and `$anchor` as JSON Schema has them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+from urllib.parse import unquote, urljoin
+
+from .files import Files, is_absolute, is_remote
+from .load import Array, Node, Object, Scalar
+
+_ANCHORS: Final = ("$anchor", "$dynamicAnchor")
+
+
+@dataclass(frozen=True, slots=True)
+class Spot:
+    """A node as written, and its pointer: that of its file, "#/..." or "other.yaml#/...", then its own steps."""
+
+    node: Node
+    pointer: str
+
+    @property
+    def file(self) -> str:
+        """The path of the file, "" for the main document."""
+        return self.pointer.partition("#")[0]
+
+    def children(self) -> Iterator[tuple[str, Spot]]:
+        """The fields or items of the node, by name or index."""
+        if isinstance(self.node, Object):
+            for name, node in self.node.fields.items():
+                yield name, Spot(node, step(self.pointer, name))
+        elif isinstance(self.node, Array):
+            for index, node in enumerate(self.node.items):
+                yield str(index), Spot(node, step(self.pointer, str(index)))
+
+    def child(self, name: str) -> Spot | None:
+        """The field or item of that name or index."""
+        node = self.node
+        if isinstance(node, Object) and name in node.fields:
+            return Spot(node.fields[name], step(self.pointer, name))
+        if isinstance(node, Array) and name.isdecimal() and int(name) < len(node.items):
+            return Spot(node.items[int(name)], step(self.pointer, name))
+        return None
+
+
+class Broken(Exception):
+    """A reference, the one at `pointer`, leads nowhere."""
+
+    def __init__(self, pointer: str) -> None:
+        self.pointer = pointer
+
+
+class Lost(Broken):
+    """The reference's way ends at `spot`, which has no `name`."""
+
+    def __init__(self, pointer: str, spot: Spot, name: str) -> None:
+        super().__init__(pointer)
+        self.spot = spot
+        self.name = name
+
+
+class Cycle(Broken):
+    """The references at `pointers` lead round and round."""
+
+    def __init__(self, pointer: str, pointers: frozenset[str]) -> None:
+        super().__init__(pointer)
+        self.pointers = pointers
+
+
+class NoFile(Broken):
+    """There is no file with the path `path`."""
+
+    def __init__(self, pointer: str, path: str) -> None:
+        super().__init__(pointer)
+        self.path = path
+
+
+class NoAnchor(Broken):
+    """The file has no anchor `name`; it may be meant as a pointer."""
+
+    def __init__(self, pointer: str, name: str) -> None:
+        super().__init__(pointer)
+        self.name = name
+
+
+class BrokenFile(Broken):
+    """The file is there and cannot be read, which has been reported."""
+
+
+def reference(node: Node) -> str | None:
+    """The text of `node`'s `$ref`, `None` where it is no reference."""
+    if (
+        isinstance(node, Object)
+        and isinstance(ref := node.fields.get("$ref"), Scalar)
+        and isinstance(ref.value, str)
+    ):
+        return ref.value
+    return None
+
+
+class References:
+    """Follows references over the files of a document; each is followed once."""
+
+    def __init__(self, files: Files) -> None:
+        self.files = files
+        self.mended: dict[str, str] = {}
+        """The pointer of each reference whose own pointer is not well escaped, and what it should be."""
+        self._arrived: dict[str, Spot | Broken] = {}
+        self._identified: dict[str, dict[str, Spot]] = {}
+
+    def arrive(self, spot: Spot) -> Spot:
+        """The end of the references from `spot`, itself where it is none; raises Broken.
+
+        What a remote reference stands for is not known: it ends in `true`, the schema that allows anything.
+        """
+        return self._arrive(spot, {})
+
+    def hop(self, spot: Spot) -> Spot:
+        """Where the reference at `spot` leads, be that a reference again; raises Broken."""
+        ref = reference(spot.node)
+        return spot if ref is None else self._target(spot, ref, {})
+
+    def refuse(self, spot: Spot) -> None:
+        """Let the reference at `spot` lead nowhere."""
+        self._arrived[spot.pointer] = Broken(spot.pointer)
+
+    def _arrive(self, spot: Spot, active: dict[str, None]) -> Spot:
+        """`active` holds the references that are being followed, in order."""
+        passed: list[str] = []
+        end: Spot | Broken = spot
+        try:
+            while (ref := reference(spot.node)) is not None:
+                if (known := self._arrived.get(spot.pointer)) is not None:
+                    end = known
+                    break
+                if spot.pointer in active:
+                    trail = list(active)
+                    round_trip = trail[trail.index(spot.pointer) :]
+                    raise Cycle(spot.pointer, frozenset(round_trip))
+                active[spot.pointer] = None
+                passed.append(spot.pointer)
+                end = spot = self._target(spot, ref, active)
+        except Broken as broken:
+            end = broken
+        for pointer in passed:
+            del active[pointer]
+            self._arrived[pointer] = end
+        if isinstance(end, Broken):
+            raise end
+        return end
+
+    def _target(self, spot: Spot, ref: str, active: dict[str, None]) -> Spot:
+        """Where one reference leads, be that a reference again."""
+        name, _, fragment = ref.partition("#")
+        root = self._root(spot, ref, name)
+        if root is None:
+            location = spot.node.location
+            return Spot(Scalar(True, location), spot.pointer)
+        if not fragment:
+            return root
+        if not fragment.startswith("/"):
+            anchor = self._ids(root.file).get("#" + unquote(fragment))
+            if anchor is None:
+                raise NoAnchor(spot.pointer, fragment)
+            return anchor
+        tokens = fragment.split("/")[1:]
+        try:
+            return self._walk(spot, root, tokens, active)
+        except Lost as lost:
+            for base in self._bases(spot) if root.pointer.endswith("#") and not name else ():
+                try:
+                    return self._walk(spot, base, tokens, active)
+                except Lost:
+                    continue
+            names = self._spelled(spot, root, tokens, active)
+            if names is None:
+                raise lost
+            self.mended[spot.pointer] = "".join(step("", name) for name in names)
+            return self._walk_names(spot, root, names, active)
+
+    def _root(self, spot: Spot, ref: str, name: str) -> Spot | None:
+        """What the part of a reference before its '#' names; `None` where that is not on this machine."""
+        path = spot.file
+        if name and not is_remote(name):
+            if is_absolute(name):
+                raise NoFile(spot.pointer, name)
+            path = self.files.path(name, spot.file)
+            try:
+                source = self.files.read(path, spot.file)
+            except FileNotFoundError:
+                if (known := self._ids(spot.file).get(name)) is not None:
+                    return known
+                raise NoFile(spot.pointer, path) from None
+            if source is None:
+                raise BrokenFile(spot.pointer)
+        elif name:
+            return self._ids(spot.file).get(name)
+        return Spot(self.files.sources[path].root, f"{path}#")
+
+    def _walk(self, ref: Spot, root: Spot, tokens: list[str], active: dict[str, None]) -> Spot:
+        return self._walk_names(ref, root, [unescaped(token) for token in tokens], active)
+
+    def _walk_names(self, ref: Spot, root: Spot, names: list[str], active: dict[str, None]) -> Spot:
+        spot = root
+        for name in names:
+            if reference(spot.node) is not None:
+                spot = self._arrive(spot, active)
+            child = spot.child(name)
+            if child is None:
+                raise Lost(ref.pointer, spot, name)
+            spot = child
+        return spot
+
+    def _spelled(
+        self, ref: Spot, spot: Spot, tokens: list[str], active: dict[str, None]
+    ) -> list[str] | None:
+        """The names that the tokens may have meant: a name with '/' or '~' in it, written as it is."""
+        if not tokens:
+            return []
+        if reference(spot.node) is not None:
+            spot = self._arrive(spot, active)
+        for count in range(1, len(tokens) + 1):
+            joined = "/".join(tokens[:count])
+            for name in dict.fromkeys((unescaped(joined), unquote(joined), joined)):
+                child = spot.child(name)
+                rest = child and self._spelled(ref, child, tokens[count:], active)
+                if rest is not None:
+                    return [name, *rest]
+        return None
+
+    def _bases(self, spot: Spot) -> Iterator[Spot]:
+        """The schemas around `spot` that have an `$id`, the nearest first: they are roots of their own."""
+        around = [Spot(self.files.sources[spot.file].root, f"{spot.file}#")]
+        for token in spot.pointer.partition("#")[2].split("/")[1:]:
+            child = around[-1].child(unescaped(token))
+            if child is None:
+                break
+            around.append(child)
+        for base in reversed(around):
+            if isinstance(base.node, Object) and "$id" in base.node.fields:
+                yield base
+
+    def _ids(self, path: str) -> dict[str, Spot]:
+        """What the anchors ("#name") and `$id`s of a file name, as written and as they resolve."""
+        if path not in self._identified:
+            found = self._identified[path] = {}
+            source = self.files.sources.get(path)
+            todo = [(Spot(source.root, f"{path}#"), "")] if source else []
+            for spot, base in todo:  # grows on the way
+                if isinstance(spot.node, Object):
+                    base = _identify(spot, spot.node, base, found)
+                todo += [(child, base) for _, child in spot.children()]
+        return self._identified[path]
+
+
+def _identify(spot: Spot, node: Object, base: str, found: dict[str, Spot]) -> str:
+    for field in _ANCHORS:
+        if isinstance(anchor := node.fields.get(field), Scalar):
+            found.setdefault(f"#{anchor.value}", spot)
+    own = node.fields.get("$id")
+    if not isinstance(own, Scalar) or not isinstance(own.value, str):
+        return base
+    base = urljoin(base, own.value)
+    for name in (own.value, base, base.rpartition("/")[2]):
+        found.setdefault(name if name.startswith("#") else name.removesuffix("#"), spot)
+    return base
+
+
+def step(pointer: str, name: str) -> str:
+    """The pointer of the field `name` below `pointer`."""
+    return f"{pointer}/{name.replace('~', '~0').replace('/', '~1')}"
+
+
+def unescaped(token: str) -> str:
+    """The name that a token of a pointer stands for."""
+    return unquote(token).replace("~1", "/").replace("~0", "~")
