@@ -35,7 +35,8 @@ def check(source: Source, report: Report, disabled: Set[str] = frozenset()) -> D
     """The document in `source`, once it is valid; raises `Refused` with everything that is wrong with it."""
     with _shallow(source, report):
         document = resolve(source, report)
-        check_structure(document, report)
+        if document.version.startswith("3."):  # there are no tables for 2.x yet
+            check_structure(document.as_written, report)
         check_rules(document, report, disabled)
         report.raise_errors()
         return document
@@ -45,9 +46,7 @@ def compile_model(
     source: Source, package: str | None, report: Report, options: Options = Options()
 ) -> Model:
     """The model of a loaded document; raises `Refused` with everything that is wrong with it."""
-    document = check(source, report, options.disabled)
-    with _shallow(source, report):
-        return build(document, package, report, side=options.side)
+    return _compile(check(source, report, options.disabled), package, report, options)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,13 +66,19 @@ def generate(
     `Unwritable` for an output folder that cannot.
     """
     source = load(spec, report)
-    model = compile_model(source, package, report, options)
+    document = check(source, report, options.disabled)
+    model = _compile(document, package, report, options)
     folder = out / model.package
-    seal = _seal(source, model.package, options)
+    seal = _seal(document, model.package, options)
     unchanged = sealed(folder, seal)
     if unchanged is not None:
         return Current(folder, unchanged)
     return plan(render(model, options.templates), folder, seal)
+
+
+def _compile(document: Document, package: str | None, report: Report, options: Options) -> Model:
+    with _shallow(document.source, report):
+        return build(document, package, report, side=options.side)
 
 
 @contextmanager
@@ -91,10 +96,11 @@ def _shallow(source: Source, report: Report) -> Iterator[None]:
         raise Refused(report.diagnostics) from None
 
 
-def _seal(source: Source, package: str, options: Options) -> str:
-    """A digest of what determines the output: the document, the options and the generator itself."""
+def _seal(document: Document, package: str, options: Options) -> str:
+    """A digest of what determines the output: the document's files, the options and the generator itself."""
     own = options.templates.rglob("*") if options.templates else ()
-    parts = [source.digest, package, options.side or "", *_digests(own), *_generator()]
+    read = [f"{path} {source.digest}" for path, source in document.files.items()]
+    parts = [*read, package, options.side or "", *_digests(own), *_generator()]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 
