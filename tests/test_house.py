@@ -78,9 +78,16 @@ def test_the_engines_are_still_there(engine: str) -> None:
 
 
 EXTRAS: Final = {
+    "audio_levels.py": {"numpy"},
+    "audio_tones.py": {"numpy"},
     "cli.py": {"click"},
     "devserver.py": {"websockets"},
     "devserver_stream.py": {"websockets"},
+    "rtc.py": {"aiortc"},
+    "rtc_codec.py": {"av", "numpy"},
+    "rtc_engine.py": {"aiortc"},
+    "rtc_gather.py": {"aioice"},
+    "rtc_track.py": {"aiortc"},
     "sockets.py": {"websockets"},
     "tokens.py": {"jwt"},
     "websocket.py": {"websockets"},

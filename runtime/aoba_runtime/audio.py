@@ -1,0 +1,152 @@
+"""Voice as a program meets it: frames of 20 ms, sources that give them, sinks that take them, and both in one call.
+
+A frame is 20 ms of one channel at 48 kHz: 960 signed 16-bit samples, little-endian, 1920 bytes. Every `Source` gives
+one each time it is asked and every `Sink` is given one, 50 times a second, on the event loop, in step with each other.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from typing import Final, Protocol
+
+from .audio_levels import rms
+
+RATE: Final = 48_000
+"""Samples a second inside; sources and sinks of another rate convert."""
+FRAME: Final = 960
+"""Samples of a frame."""
+FRAME_BYTES: Final = 2 * FRAME
+FRAME_SECONDS: Final = FRAME / RATE
+SILENCE: Final = bytes(FRAME_BYTES)
+
+logger = logging.getLogger(__name__)
+
+
+class AudioError(Exception):
+    """Audio that cannot be had: a file that is none, a device that is not there; the text says what to do."""
+
+
+class Source(Protocol):
+    """Something to be said."""
+
+    def read(self) -> bytes | None:
+        """The next frame; `None` when there is nothing more to come, ever. Must not block."""
+
+    def close(self) -> None:
+        """Let go of files and devices; safe to call twice."""
+
+
+class Sink(Protocol):
+    """Something that listens."""
+
+    def write(self, frame: bytes) -> None:
+        """Take the next frame. Must not block."""
+
+    def close(self) -> None:
+        """Let go of files and devices; safe to call twice."""
+
+
+class Voice:
+    """What is said and heard in one call: a source that can be changed at any time, and sinks on either side.
+
+    Without a source, or after its end, it says silence, so that the voice of a call never stops. A source or sink that
+    raises is logged and left out; the call goes on. What was handed in is closed with the call.
+    """
+
+    def __init__(self, source: Source | None = None, *sinks: Sink) -> None:
+        self.muted = False
+        self._source = source
+        self._ended = asyncio.Event()
+        self._remote = list(sinks)
+        self._local: list[Sink] = []
+        self._said: deque[bytes] = deque(maxlen=10)
+        self._heard: deque[bytes] = deque(maxlen=10)
+
+    @property
+    def source(self) -> Source | None:
+        """What is being said; setting it closes the one before."""
+        return self._source
+
+    @source.setter
+    def source(self, source: Source | None) -> None:
+        before, self._source = self._source, source
+        self._ended.set()
+        self._ended = asyncio.Event()
+        if before is not None and before is not source:
+            before.close()
+
+    async def play(self, source: Source) -> None:
+        """Say it, and wait until its end or until something else is said."""
+        self.source = source
+        await self._ended.wait()
+
+    def attach(self, sink: Sink, *, local: bool = False) -> None:
+        """Let it hear the peer, or with `local` what we say ourselves."""
+        (self._local if local else self._remote).append(sink)
+
+    def detach(self, sink: Sink) -> None:
+        """Let it hear no more, and close it."""
+        for sinks in (self._local, self._remote):
+            if sink in sinks:
+                sinks.remove(sink)
+                sink.close()
+
+    @property
+    def local_level(self) -> float:
+        """RMS of the last 200 ms that we said, in 0..1."""
+        return rms(b"".join(self._said))
+
+    @property
+    def remote_level(self) -> float:
+        """RMS of the last 200 ms that the peer said, in 0..1."""
+        return rms(b"".join(self._heard))
+
+    def say(self) -> bytes:
+        """The next frame to send; for engines, every 20 ms. A muted source goes on unheard, as a microphone does."""
+        frame = self._read()
+        if self.muted:
+            frame = SILENCE
+        self._said.append(frame)
+        self._give(self._local, frame)
+        return frame
+
+    def hear(self, frame: bytes) -> None:
+        """Take the next frame of the peer's; for engines, every 20 ms."""
+        self._heard.append(frame)
+        self._give(self._remote, frame)
+
+    def close(self) -> None:
+        """Close the source and all sinks; safe to call twice."""
+        self.source = None
+        sinks = [*self._local, *self._remote]
+        self._local.clear()
+        self._remote.clear()
+        for sink in sinks:
+            try:
+                sink.close()
+            except Exception:
+                logger.exception("a sink could not be closed")
+
+    def _read(self) -> bytes:
+        if self._source is None:
+            return SILENCE
+        try:
+            frame = self._source.read()
+        except Exception:
+            logger.exception("the source failed; silence is sent instead")
+            frame = None
+        if frame is None:
+            self.source = None
+            return SILENCE
+        return frame[:FRAME_BYTES].ljust(FRAME_BYTES, b"\0")
+
+    @staticmethod
+    def _give(sinks: list[Sink], frame: bytes) -> None:
+        for sink in tuple(sinks):
+            try:
+                sink.write(frame)
+            except Exception:
+                logger.exception("a sink failed; it hears no more")
+                sinks.remove(sink)

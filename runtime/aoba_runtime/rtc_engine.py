@@ -1,0 +1,85 @@
+"""The places where aiortc is taken hold of from outside; all that is private of it is named here and nowhere else.
+
+Each is looked up when a connection is made, on that one connection: nothing of aiortc is changed for others in the
+process. Another minor release may move them, so the version is checked first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from importlib.metadata import version
+from typing import Final
+
+from aiortc import (
+    RTCConfiguration,
+    RTCIceTransportPolicy,
+    RTCPeerConnection,
+    RTCRtpReceiver,
+    RTCRtpTransceiver,
+)
+from aiortc.mediastreams import MediaStreamTrack
+from aiortc.rtp import RtpPacket
+
+from .rtc_gather import Gatherer
+from .rtc_options import RtcOptions
+
+TESTED: Final = "1.16."
+_BUFFER: Final = "_RTCRtpReceiver__jitter_buffer"
+MAX_STREAMS: Final = 4
+"""RTP streams (SSRCs) that a peer may send; each costs memory for good."""
+
+
+class Tap:
+    """Stands in for a receiver's `JitterBuffer`: hands every packet on and never gives the decoder thread a frame."""
+
+    def __init__(self, arrive: Callable[[int, int, bytes], None]) -> None:
+        self._arrive = arrive
+
+    def add(self, packet: RtpPacket) -> tuple[bool, None]:
+        """As in aiortc: whether to ask for a key frame, and a complete frame."""
+        self._arrive(packet.sequence_number, packet.timestamp, packet.payload)
+        return False, None
+
+
+def connect(
+    options: RtcOptions, track: MediaStreamTrack, arrive: Callable[[int, int, bytes], None]
+) -> tuple[RTCPeerConnection, RTCRtpTransceiver, Gatherer]:
+    """A connection that sends `track` as Opus, gathers as `options` say and gives `arrive` each packet of the peer's.
+
+    `arrive` is called with the sequence number, the timestamp and the payload.
+    """
+    if not version("aiortc").startswith(TESTED):
+        raise ImportError(
+            f"aiortc {version('aiortc')} is installed, and this runtime knows {TESTED}*:"
+            " install aoba-runtime[media] again"
+        )
+    policy = RTCIceTransportPolicy.RELAY if options.relay_only else RTCIceTransportPolicy.ALL
+    # No servers here: without a list aiortc asks Google, and the gatherer asks those of the options.
+    peer = RTCPeerConnection(RTCConfiguration(iceServers=[], iceTransportPolicy=policy))
+    transceiver = peer.addTransceiver(track, direction="sendrecv")
+    codecs = RTCRtpReceiver.getCapabilities("audio")
+    assert codecs is not None
+    transceiver.setCodecPreferences([one for one in codecs.codecs if one.mimeType == "audio/opus"])
+    receiver = transceiver.receiver
+    assert hasattr(receiver, _BUFFER)
+    setattr(receiver, _BUFFER, Tap(arrive))
+    _bound_streams(transceiver)
+    gatherer = Gatherer(receiver.transport.transport.iceGatherer._connection, options)
+    return peer, transceiver, gatherer
+
+
+def _bound_streams(transceiver: RTCRtpTransceiver) -> None:
+    """Drop RTP of more streams than a voice can have, before aiortc keeps something for each."""
+    transport = transceiver.receiver.transport
+    handle = transport._handle_rtp_data
+    streams: set[bytes] = set()
+
+    async def bounded(data: bytes, arrival_time_ms: int) -> None:
+        stream = data[8:12]
+        if stream not in streams:
+            if len(streams) >= MAX_STREAMS:
+                return
+            streams.add(stream)
+        await handle(data, arrival_time_ms)
+
+    setattr(transport, "_handle_rtp_data", bounded)
