@@ -56,7 +56,9 @@ class State(StrEnum):
     CONNECTED = "connected"
     """Voice flows."""
     CLOSING = "closing"
-    """The peer has closed the voice; the hangup that says why is awaited for a moment."""
+    """The peer has left a connected call; the hangup that says why is awaited for a moment."""
+    ABANDONED = "abandoned"
+    """The same before it was connected: the peer knows no such call."""
     ENDED = "ended"
 
 
@@ -92,6 +94,7 @@ class Event(StrEnum):
     REFUSED = "signal refused"
     """The peer refused what the call needs, or cannot be reached."""
     UNKNOWN_THERE = "peer knows no such call"
+    """It has ended the call, and its hangup may be under way still."""
     DEADLINE = "deadline"
 
 
@@ -129,7 +132,7 @@ _FAILED: Final = End(EndReason.FAILED, Party.LOCAL, Hangup)
 _REJECTED: Final = End(EndReason.REJECTED, Party.LOCAL, Reject)
 _TOLD: Final = End(None, Party.REMOTE)
 _UNWANTED: Final = End(EndReason.FAILED, Party.REMOTE, Hangup)
-_FORGOTTEN: Final = End(EndReason.FAILED, Party.REMOTE)
+_LOST: Final = End(EndReason.FAILED, Party.REMOTE)
 
 
 def _stay(state: State, *events: Event) -> dict[Event, Cell]:
@@ -139,7 +142,6 @@ def _stay(state: State, *events: Event) -> dict[Event, Cell]:
 _ONGOING: Final[dict[Event, Cell]] = {
     Event.HEARD_HANGUP: _TOLD,
     Event.MEDIA_FAILED: _FAILED,
-    Event.UNKNOWN_THERE: _FORGOTTEN,
 }
 """Once both have agreed to talk."""
 _NEGOTIATING: Final[dict[Event, Cell]] = {
@@ -149,25 +151,35 @@ _NEGOTIATING: Final[dict[Event, Cell]] = {
     Event.REFUSED: _UNWANTED,
     Event.DEADLINE: _FAILED,
 }
-_TRICKLE: Final = (Event.CANDIDATE, Event.MUTE, Event.HEARD_CANDIDATE, Event.HEARD_MUTE)
+_WHILE_TALKING: Final = (Event.CANDIDATE, Event.MUTE, Event.HEARD_CANDIDATE, Event.HEARD_MUTE)
 
 _TALK: Final[dict[State, dict[Event, Cell]]] = {
     State.CONNECTING: {
         Event.MEDIA_CONNECTED: State.CONNECTED,
+        Event.UNKNOWN_THERE: State.ABANDONED,
         **_NEGOTIATING,
-        **_stay(State.CONNECTING, *_TRICKLE),
+        **_stay(State.CONNECTING, *_WHILE_TALKING),
     },
     State.CONNECTED: {
         Event.HANGUP: _COMPLETED,
         Event.MEDIA_CLOSED: State.CLOSING,
+        Event.UNKNOWN_THERE: State.CLOSING,
         **_ONGOING,
-        **_stay(State.CONNECTED, *_TRICKLE),
+        **_stay(State.CONNECTED, *_WHILE_TALKING),
     },
     State.CLOSING: {
         Event.HANGUP: _COMPLETED,
         **_ONGOING,
         Event.DEADLINE: End(EndReason.COMPLETED, Party.REMOTE, Hangup),
-        **_stay(State.CLOSING, Event.MEDIA_CLOSED, *_TRICKLE),
+        **_stay(State.CLOSING, Event.MEDIA_CLOSED, Event.UNKNOWN_THERE, *_WHILE_TALKING),
+    },
+    State.ABANDONED: {
+        Event.MEDIA_CONNECTED: State.CLOSING,
+        Event.HEARD_HANGUP: _TOLD,
+        Event.HANGUP: _LOST,
+        Event.MEDIA_FAILED: _LOST,
+        Event.DEADLINE: _LOST,
+        **_stay(State.ABANDONED, Event.MEDIA_CLOSED, Event.UNKNOWN_THERE, *_WHILE_TALKING),
     },
     State.ENDED: {},
 }
@@ -185,18 +197,19 @@ _CALLER: Final[Rows] = {
         Event.HEARD_HANGUP: _TOLD,
         Event.MEDIA_FAILED: _FAILED,
         Event.MEDIA_CLOSED: _FAILED,
-        Event.REFUSED: _FORGOTTEN,
+        Event.REFUSED: _LOST,
         **_stay(State.CALLING, Event.CANDIDATE, Event.MUTE),
     },
     State.OFFERING: {
         Event.OFFER: State.OFFERED,
         **_NEGOTIATING,
-        **_stay(State.OFFERING, Event.SECOND_ACCEPT, *_TRICKLE),
+        **_stay(State.OFFERING, Event.SECOND_ACCEPT, *_WHILE_TALKING),
     },
     State.OFFERED: {
         Event.HEARD_ANSWER: State.CONNECTING,
+        Event.UNKNOWN_THERE: State.ABANDONED,
         **_NEGOTIATING,
-        **_stay(State.OFFERED, Event.SECOND_ACCEPT, *_TRICKLE),
+        **_stay(State.OFFERED, Event.SECOND_ACCEPT, *_WHILE_TALKING),
     },
     **{
         state: {**cells, **_stay(state, *([Event.SECOND_ACCEPT] if cells else ()))}
@@ -218,14 +231,14 @@ _CALLEE: Final[Rows] = {
     },
     State.ACCEPTED: {
         Event.HEARD_OFFER: State.ANSWERING,
+        Event.UNKNOWN_THERE: State.ABANDONED,
         **_NEGOTIATING,
-        Event.UNKNOWN_THERE: End(EndReason.CANCELLED, Party.REMOTE),
-        **_stay(State.ACCEPTED, *_TRICKLE),
+        **_stay(State.ACCEPTED, *_WHILE_TALKING),
     },
     State.ANSWERING: {
         Event.ANSWER: State.CONNECTING,
         **_NEGOTIATING,
-        **_stay(State.ANSWERING, *_TRICKLE),
+        **_stay(State.ANSWERING, *_WHILE_TALKING),
     },
     **_TALK,
 }
@@ -233,6 +246,10 @@ _CALLEE: Final[Rows] = {
 TRANSITIONS: Final[Mapping[Role, Rows]] = MappingProxyType(
     {Role.CALLER: _CALLER, Role.CALLEE: _CALLEE}
 )
+START: Final[Mapping[Role, State]] = MappingProxyType(
+    {Role.CALLER: State.CALLING, Role.CALLEE: State.RINGING}
+)
+"""Where a call begins."""
 
 
 class Wait(StrEnum):
@@ -253,6 +270,7 @@ LIMITS: Final[Mapping[State, Wait]] = MappingProxyType(
         State.ANSWERING: Wait.CONNECT,
         State.CONNECTING: Wait.CONNECT,
         State.CLOSING: Wait.GOODBYE,
+        State.ABANDONED: Wait.GOODBYE,
     }
 )
 """The limit that begins when a state is entered; a connected call has none."""
