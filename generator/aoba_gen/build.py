@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Final
 
 from . import names
+from .build_calls import build_calls
 from .build_schemas import Schemas
 from .diagnostics import Report, shown
 from .model import Channel, Hook, Message, Model, Operation, Route, Server, Side, Tag
@@ -27,7 +28,10 @@ def build(
     `package` names the Python package, `None` leaves that to the document's title. `side` is whom it is for, `None`
     leaves that to the document's version.
     """
-    model = _Builder(document, report).model(package)
+    builder = _Builder(document, report)
+    model = builder.model(package)
+    report.raise_errors()
+    model = replace(model, calls=build_calls(model, builder.messages(), report))
     report.raise_errors()
     return model
 
@@ -103,6 +107,10 @@ class _Builder:
             yield from (place for _, place in _fields(channel, "messages"))
         if components := self._root.get("components"):
             yield from (place for _, place in _fields(components, "messages"))
+
+    def messages(self) -> dict[str, Place]:
+        """Where the messages stand, by pointer."""
+        return {place.pointer: place for place in self._message_places()}
 
     def _message(self, place: Place) -> None:
         if place.pointer in self._messages:

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Literal, TypeAlias
 
+from .model_calls import Calls
+
 Side: TypeAlias = Literal["described", "peer"]
 """Whom a package is for: the application that the document describes, or who talks to it."""
 Json: TypeAlias = "None | bool | int | float | str | list[Json] | dict[str, Json]"
@@ -209,7 +211,7 @@ class Model:
 
     `decoder` is what `decode` reads: the only channel, or, where there are several, all of them as one, which then
     stands in `unions` behind them. `sends` are the operations with action "send"; `discriminates` says
-    whether any union has a discriminator.
+    whether any union has a discriminator. `calls` is how a voice call is said in it, where it is about calls.
     """
 
     package: str
@@ -228,3 +230,4 @@ class Model:
     sends: tuple[Operation, ...]
     discriminates: bool
     definitions: tuple[Definition, ...]
+    calls: Calls | None = None

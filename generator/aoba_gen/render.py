@@ -51,6 +51,7 @@ def render(model: Model, templates: Path | None = None) -> dict[str, str]:
                 model=model, abi=ABI
             )
             for place in sorted(TEMPLATES.glob("*.j2"))
+            if model.calls or place.name != "calls.py.j2"
         }
     except TemplateError as fault:
         raise _of_the_user(fault, templates) or fault

@@ -9,13 +9,16 @@ import re
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Any, Final, Generic, Self, TypeAlias, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Final, Generic, Self, TypeAlias, TypeVar, overload
 
 from .api import Operation
 from .conversations import Conversations
 from .errors import Fault, LimitExceeded, UnsupportedMessage
 from .message import Channel, Message, read_first
 from .transport import Incoming, Outgoing, Transport
+
+if TYPE_CHECKING:
+    from .plug import CallPlug
 
 T = TypeVar("T")
 R = TypeVar("R", bound=Awaitable[None] | None)
@@ -160,6 +163,10 @@ class Client:
         for task in running:
             task.cancel()
         await asyncio.gather(*running, return_exceptions=True)
+
+    def _call_plug(self) -> CallPlug | None:
+        """How this API says the signals of a voice call, where it does: what a `Phone` plugs into."""
+        return None
 
     def _hook(self, message: Message[T]) -> Hook[T]:
         return self._hooks[message]

@@ -1,0 +1,369 @@
+"""Model -> Calls: which messages are the nine signals of a voice call, and where in them the fields lie.
+
+Found by the table of usual names in `call_names`, or as the document says with `x-aoba-call`. What cannot be found is a
+warning that says what to add: the rest of the package is generated all the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from . import names
+from .call_extension import EXTENSION, Extension, Wish, read_extension
+from .call_fields import Fields, Way
+from .call_names import REASONS, SIGNALS, Field, SignalKind, matches, signal_of
+from .diagnostics import Report, shown
+from .model import Message, Model
+from .model_calls import (
+    Argument,
+    Calls,
+    CallSignal,
+    Guard,
+    Made,
+    Read,
+    Reason,
+    Step,
+)
+from .resolve import Place
+
+_TELLING: Final = frozenset({"offer", "answer", "ice-candidate"})
+"""A document that has these is about calls, and is told what is missing."""
+
+
+def build_calls(model: Model, places: Mapping[str, Place], report: Report) -> Calls | None:
+    """How the document says the signals of a call; `None` where it is not about calls, or after a warning.
+
+    `places` holds the messages by pointer. An extension that makes no sense is an error.
+    """
+    return _Binder(model, places, report).calls()
+
+
+@dataclass(frozen=True, slots=True)
+class _Candidate:
+    message: Message
+    place: Place
+    extension: Extension
+    rank: int
+
+
+class _Binder:
+    def __init__(self, model: Model, places: Mapping[str, Place], report: Report) -> None:
+        self._model = model
+        self._places = places
+        self._report = report
+        self._fields = Fields(model.definitions)
+        self._said: tuple[Reason, ...] = ()
+        self._heard: tuple[Reason, ...] = ()
+        self._reason_payload: str | None = None
+
+    def calls(self) -> Calls | None:
+        found: dict[str, list[_Candidate]] = {kind.key: [] for kind in SIGNALS}
+        is_marked = False
+        for kind, one in self._candidates():
+            is_marked |= one.extension.is_there
+            found[kind.key].append(one)
+        if not is_marked and not all(found[key] for key in _TELLING):
+            return None
+        chosen = {kind.key: self._chosen(kind, found[kind.key]) for kind in SIGNALS}
+        bound = [
+            self._bound(kind, candidate)
+            for kind in SIGNALS
+            if (candidate := chosen[kind.key]) is not None
+        ]
+        signals = tuple(signal for signal in bound if signal is not None)
+        if len(signals) < len(SIGNALS):
+            return None
+        return Calls(signals, self._said, self._heard, self._reason_payload)
+
+    def _candidates(self) -> Iterator[tuple[SignalKind, _Candidate]]:
+        """Every message that may stand for a signal: as it is marked, else by its tag, else by its name."""
+        tags: dict[str, list[str]] = {}
+        for channel in self._model.channels:
+            for route in channel.routes:
+                tags.setdefault(route.message.pointer, []).append(str(route.tag.value))
+        for message in self._model.messages:
+            place = self._places[message.pointer]
+            extension = read_extension(place, self._report)
+            if extension.is_none or message.pointer not in tags:
+                continue
+            if extension.kind is not None:
+                yield extension.kind, _Candidate(message, place, extension, -1)
+                continue
+            for name in (*tags[message.pointer], message.name):
+                if (guess := signal_of(name)) is not None:
+                    yield guess[0], _Candidate(message, place, extension, guess[1])
+                    break
+
+    def _chosen(self, kind: SignalKind, found: list[_Candidate]) -> _Candidate | None:
+        mark = f"mark the message that does with {EXTENSION}: {{signal: {kind.key}}}"
+        if not found:
+            root = next(iter(self._places.values())).document.root
+            self._report.warn(
+                "call-signal",
+                f"no calls.py is made: no message stands for the signal {kind.key!r} of a call",
+                root.key_location("channels"),
+                f"{mark}, or add one",
+            )
+            return None
+        best = [each for each in found if each.rank == min(other.rank for other in found)]
+        if len(best) > 1:
+            listed = " and ".join(shown(each.message.name) for each in best)
+            self._report.warn(
+                "call-signal",
+                f"no calls.py is made: {listed} both stand for the signal {kind.key!r} of a call",
+                best[1].place.location,
+                f"{mark}, or the other with {EXTENSION}: false",
+            )
+            return None
+        return best[0]
+
+    def _bound(self, kind: SignalKind, candidate: _Candidate) -> CallSignal | None:
+        message, extension = candidate.message, candidate.extension
+        ways = {each: self._way(each, candidate) for each in kind.fields}
+        values = {
+            way: wish
+            for path, wish in extension.values.items()
+            if (way := self._walked(path, wish, candidate)) is not None
+        }
+        parts = self._parts(kind, candidate, ways, values)
+        is_complete = all(
+            way is not None and self._fields.is_sure(way)
+            for each, way in ways.items()
+            if each.is_required
+        )
+        operation = next((each for each in self._model.sends if message in each.messages), None)
+        if operation is None:
+            self._warn(
+                candidate,
+                "call-operation",
+                f"no operation sends {shown(message.name)}, which stands for the signal {kind.key!r} of a call",
+                "add an operation with action: send for it",
+                "",
+            )
+        if operation is None or not parts or not is_complete:
+            return None
+        if any(each.is_reason for each in kind.fields) and not self._reasons(ways, candidate):
+            return None
+        reads = [(each, _read(each, way)) for each, way in ways.items() if way is not None]
+        return CallSignal(
+            python=kind.python,
+            snake=names.snake(kind.python),
+            payload=message.payload,
+            method=operation.method,
+            hook=next(hook.python for hook in self._model.hooks if hook.message == message),
+            parts=parts,
+            reads=tuple(read for each, read in reads if len(each.source) == 1),
+            candidate=tuple(read for each, read in reads if len(each.source) == 2),
+        )
+
+    def _way(self, field: Field, candidate: _Candidate) -> Way | None:
+        """Where in the message the field is; `None` where it is not, after a warning if it must be there."""
+        wish = candidate.extension.paths.get(field.key)
+        if wish is not None:
+            way = self._walked(str(wish.value), wish, candidate)
+            if way is None:
+                return None
+            if not self._fields.holds(way, field):
+                self._report.error(
+                    "call-extension",
+                    f"{shown(wish.value)} is no {_kind_name(field)}, which {field.key!r} is",
+                    wish.location,
+                    "name another field, or correct its schema",
+                )
+                return None
+            found = [way]
+        else:
+            found = self._fields.find(candidate.message.payload, field)
+        if not field.is_required:
+            return next(iter(found), None)
+        sure = [way for way in found if self._fields.is_sure(way)]
+        if found and not sure:
+            self._warn(
+                candidate,
+                "call-field",
+                f"{shown(_dotted(found[0]))} of {shown(candidate.message.name)} may be absent or null, "
+                f"and a call needs it as {field.key!r}",
+                "require it, and every object that it lies in",
+            )
+            return found[0]
+        if sure and not self._fields.is_tied(sure, field):
+            return sure[0]
+        if sure:
+            listed = " or ".join(shown(_dotted(way)) for way in sure[:2])
+            what = f"{field.key!r} of {shown(candidate.message.name)} may be {listed}"
+        else:
+            what = (
+                f"{shown(candidate.message.name)} has no {field.key!r}: "
+                f"no {_kind_name(field)} in it is called {', '.join(field.usual)}"
+            )
+        possible = sure or self._fields.possible(candidate.message.payload, field)
+        self._warn(
+            candidate,
+            "call-field",
+            what,
+            (
+                f"say where it is: {EXTENSION}: {{{field.key}: {_dotted(possible[0])}}}"
+                if possible
+                else f"add a required {_kind_name(field)} called {field.key}"
+            ),
+        )
+        return None
+
+    def _walked(self, path: str, wish: Wish, candidate: _Candidate) -> Way | None:
+        way, missing = self._fields.walk(candidate.message.payload, path)
+        if way is None:
+            self._report.error(
+                "call-extension",
+                f"{shown(path)} leads nowhere in {shown(candidate.message.name)}: {missing}",
+                wish.location,
+                "write the way from the payload down with dots, such as payload.sessionId",
+            )
+        return way
+
+    def _parts(
+        self,
+        kind: SignalKind,
+        candidate: _Candidate,
+        ways: Mapping[Field, Way | None],
+        values: Mapping[Way, Wish],
+    ) -> tuple[Made, ...]:
+        """How the message is made, from the inside out; nothing, after warnings, where something cannot be filled."""
+        parts: list[Made] = []
+        is_complete = True
+        sources = {
+            tuple(step.name for step in way): field
+            for field, way in ways.items()
+            if way is not None
+        }
+        missing = [each for each, way in ways.items() if each.is_required and way is None]
+        fixed = {tuple(step.name for step in way): wish for way, wish in values.items()}
+
+        def made(record: str, prefix: tuple[str, ...]) -> tuple[Argument, ...]:
+            nonlocal is_complete
+            arguments: list[Argument] = []
+            for each in self._fields.of(record):
+                way = (*prefix, each.name)
+                inner = each.schema.ref or ""
+                leads = any(known[: len(way)] == way for known in (*sources, *fixed))
+                if way in sources:
+                    field = sources[way]
+                    is_bare = field.is_required or not each.required or each.schema.nullable
+                    arguments.append(
+                        Argument(
+                            each.python,
+                            source=tuple(map(Step, field.source)),
+                            value=() if is_bare else (field.otherwise,),
+                            is_reason=field.is_reason,
+                        )
+                    )
+                elif way in fixed:
+                    arguments.append(self._fixed(each.python, inner, fixed[way]))
+                elif self._fields.is_record(inner) and (leads or not self._fields.is_given(each)):
+                    variable = f"made_{'_'.join(map(names.snake, way))}"
+                    parts.append(Made(variable, inner, made(inner, way)))
+                    arguments.append(Argument(each.python, variable=variable))
+                elif not self._fields.is_given(each) and not any(
+                    self._fields.holds((each,), field) for field in missing
+                ):
+                    member = self._fields.obvious(each, kind)
+                    if member is None:
+                        is_complete = False
+                        self._warn(
+                            candidate,
+                            "call-required",
+                            f"{shown(candidate.message.name)} requires {shown('.'.join(way))}, "
+                            "which no signal of a call knows",
+                            f"let it be optional, or say what it is: "
+                            f"{EXTENSION}: {{values: {{{'.'.join(way)}: <a constant>}}}}",
+                        )
+                    arguments.append(Argument(each.python, member=member))
+            return tuple(arguments)
+
+        payload = candidate.message.payload
+        parts.append(Made("message", payload, made(payload, ())))
+        return tuple(parts) if is_complete else ()
+
+    def _fixed(self, python: str, enum: str, wish: Wish) -> Argument:
+        member = self._fields.member(enum, str(wish.value))
+        if member is not None:
+            return Argument(python, member=member)
+        if isinstance(wish.value, (str, int, float)):
+            return Argument(python, value=(wish.value,))
+        self._report.error(
+            "call-extension",
+            f"{shown(wish.value)} is no constant, expected text, a number, true or false",
+            wish.location,
+            "an object is made by giving values to what is in it",
+        )
+        return Argument(python)
+
+    def _reasons(self, ways: Mapping[Field, Way | None], candidate: _Candidate) -> bool:
+        """Translate the end reasons; whether each has a word."""
+        way = next(way for field, way in ways.items() if field.is_reason and way is not None)
+        enum = way[-1].schema.ref
+        words = self._fields.values(enum) if enum else [usual[0] for usual in REASONS.values()]
+        said: dict[str, str] = {}
+        heard: dict[str, str] = {}
+        for reason, usual in REASONS.items():
+            ranked = {word: rank for word in words if (rank := matches(word, usual)) is not None}
+            heard.update(dict.fromkeys(ranked, reason))
+            wish = candidate.extension.reasons.get(reason)
+            if wish is not None and enum and wish.value not in words:
+                self._report.error(
+                    "call-extension",
+                    f"{shown(wish.value)} is not among the values of {enum}",
+                    wish.location,
+                    f"expected one of {', '.join(map(shown, words))}",
+                )
+            elif wish is not None:
+                said[reason] = str(wish.value)
+            elif ranked:
+                said[reason] = min(ranked, key=lambda word: ranked[word])
+            else:
+                self._warn(
+                    candidate,
+                    "call-reason",
+                    f"none of {', '.join(map(shown, words))} is a word for the end reason {reason!r}",
+                    f"say which one is: {EXTENSION}: {{reasons: {{{reason}: <one of them>}}}}",
+                )
+        heard.update(
+            {word: reason for reason, word in said.items() if reason in candidate.extension.reasons}
+        )
+        if len(said) < len(REASONS):
+            return False
+
+        def reason_of(reason: str, word: str) -> Reason:
+            return Reason(reason.upper(), self._fields.member(enum or "", word), word)
+
+        self._said = tuple(reason_of(reason, word) for reason, word in said.items())
+        first = {word: reason for reason, word in reversed(said.items())}
+        self._heard = tuple(reason_of(reason, word) for word, reason in {**heard, **first}.items())
+        self._reason_payload = enum
+        return True
+
+    def _warn(
+        self, candidate: _Candidate, rule: str, message: str, hint: str, mark: str = EXTENSION
+    ) -> None:
+        place = candidate.place
+        at = place.key_location(mark if place.raw(mark) is not None else "payload")
+        self._report.warn(rule, f"no calls.py is made: {message}", at, hint)
+
+
+def _read(field: Field, way: Way) -> Read:
+    steps = tuple(Step(each.python) for each in way)
+    guards = tuple(
+        Guard(steps[: index + 1])
+        for index, each in enumerate(way[:-1])
+        if not each.required or each.schema.nullable
+    )
+    return Read(field.source[-1], steps, guards, field.is_reason)
+
+
+def _dotted(way: Way) -> str:
+    return ".".join(step.name for step in way)
+
+
+def _kind_name(field: Field) -> str:
+    return {"integer": "whole number", "boolean": "true or false"}.get(field.kind, field.kind)

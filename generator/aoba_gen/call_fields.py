@@ -1,0 +1,118 @@
+"""The fields of a message, and of all objects in it: finding one by name and kind, walking to one by its path."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Final, TypeAlias
+
+from .call_names import COMMON, Field, SignalKind, matches
+from .model import Definition, Enum, Property, Record
+
+Way: TypeAlias = tuple[Property, ...]
+"""The properties from a payload down to a value."""
+
+_DEEPEST: Final = 6
+_TYPES: Final = {"text": "string", "integer": "integer", "boolean": "boolean"}
+
+
+class Fields:
+    """The definitions of a package, as far as calls ask for them."""
+
+    def __init__(self, definitions: Sequence[Definition]) -> None:
+        self._found: Mapping[str, Definition] = {each.python: each for each in definitions}
+
+    def of(self, record: str) -> tuple[Property, ...]:
+        """The properties of a class, inherited ones first."""
+        return tuple(self._all(record).values())
+
+    def is_record(self, name: str) -> bool:
+        """Whether there is a class of objects called so."""
+        return isinstance(self._found.get(name), Record)
+
+    def is_given(self, each: Property) -> bool:
+        """Whether a constructor does without the property."""
+        return not each.required or each.fill is not None or each.schema.const is not None
+
+    def is_sure(self, way: Way) -> bool:
+        """Whether the value is there in every message, and not null."""
+        return not any(each.schema.nullable for each in way) and all(
+            each.required or each.has_default for each in way
+        )
+
+    def holds(self, way: Way, field: Field) -> bool:
+        """Whether the value is of the field's kind."""
+        schema = way[-1].schema
+        if schema.const is not None:
+            return False
+        if schema.ref is not None:
+            return field.is_reason and isinstance(self._found.get(schema.ref), Enum)
+        return schema.types == (_TYPES[field.kind],)
+
+    def find(self, record: str, field: Field) -> list[Way]:
+        """Where a field may be, best first: by how usual the name is, then by how deep it lies."""
+        found = [way for way in self._ways(record, ()) if self.holds(way, field)]
+        ranked = [(rank, way) for way in found if (rank := _rank(way, field)) is not None]
+        return [way for _, way in sorted(ranked, key=lambda each: (each[0], len(each[1])))]
+
+    def possible(self, record: str, field: Field) -> list[Way]:
+        """Where a field may be, whatever it is called: every value of its kind that is no other field of a call."""
+        found = [way for way in self._ways(record, ()) if self.holds(way, field)]
+        return [way for way in found if not any(_rank(way, other) is not None for other in COMMON)]
+
+    def is_tied(self, ways: Sequence[Way], field: Field) -> bool:
+        """Whether the first two of `ways` are equally good."""
+        return len({(_rank(way, field), len(way)) for way in ways[:2]}) < len(ways[:2])
+
+    def walk(self, record: str, path: str) -> tuple[Way | None, str]:
+        """The way that a path of wire names with dots goes; or `None`, and what is not there."""
+        way: Way = ()
+        for name in path.split("."):
+            known = self._all(record)
+            if name not in known:
+                names = ", ".join(known) or "nothing"
+                return None, f"{record or way[-1].name} has {names}"
+            way = (*way, known[name])
+            record = known[name].schema.ref or ""
+        return way, ""
+
+    def values(self, enum: str) -> list[str]:
+        """The allowed texts of an enum."""
+        found = self._found.get(enum)
+        return [member.value for member in found.members] if isinstance(found, Enum) else []
+
+    def member(self, enum: str, value: str) -> str | None:
+        """The enum's member for a text, as in "SignalType.CALL_OFFER"."""
+        found = self._found.get(enum)
+        members = found.members if isinstance(found, Enum) else ()
+        return next(
+            (f"{enum}.{member.python}" for member in members if member.value == value), None
+        )
+
+    def obvious(self, each: Property, kind: SignalKind) -> str | None:
+        """The member of a required enum that a signal must mean: its only one, or the one called like the signal."""
+        values = self.values(each.schema.ref or "")
+        same = [value for value in values if matches(value, kind.usual) is not None]
+        only = same if len(values) > 1 else values
+        return self.member(each.schema.ref or "", only[0]) if len(only) == 1 else None
+
+    def _all(self, name: str) -> dict[str, Property]:
+        record = self._found.get(name)
+        if not isinstance(record, Record):
+            return {}
+        inherited = {key: each for base in record.bases for key, each in self._all(base).items()}
+        return inherited | {each.name: each for each in record.properties}
+
+    def _ways(self, record: str, before: Way) -> Iterator[Way]:
+        for each in self.of(record):
+            way = (*before, each)
+            yield way
+            inner = each.schema.ref or ""
+            if len(way) < _DEEPEST and inner not in {step.schema.ref for step in before}:
+                yield from self._ways(inner, way)
+
+
+def _rank(way: Way, field: Field) -> int | None:
+    """How usual the name is, the least being the best; the conversation's mark makes a call's id of any name."""
+    if field.source == ("call_id",) and way[-1].conversation:
+        return -1
+    return matches(way[-1].name, field.usual)

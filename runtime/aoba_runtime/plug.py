@@ -1,0 +1,45 @@
+"""The border between a voice call and the API that carries its signals: `calls.py` of a generated package is one side."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol, TypeAlias, TypeVar
+
+from .client import Hook
+from .signals import Signal
+from .transport import Incoming
+
+T = TypeVar("T")
+
+Hear: TypeAlias = Callable[[Signal, Incoming], None]
+"""Takes a signal, and the delivery that it came in; raises a `Fault` to refuse it. Never blocks."""
+
+
+class CallPlug(Protocol):
+    """Says the signals of calls in an API's own messages, by a generated client's methods and hooks."""
+
+    async def send(self, signal: Signal, to: str) -> None:
+        """Send `signal`; returns when the peer's end has taken it, and raises as `Transport.send` does."""
+
+    def listen(self, hear: Hear) -> Callable[[], None]:
+        """Give every signal that arrives to `hear`, before it is acknowledged; what is returned ends that."""
+
+
+def heard(hook: Hook[T], read: Callable[[T], Signal], hear: Hear) -> Callable[[], None]:
+    """Let `hear` have what the hook takes, as the signal that `read` makes of it; what is returned ends that."""
+
+    def handle(message: T, incoming: Incoming) -> None:
+        hear(read(message), incoming)
+
+    hook(handle)
+    return lambda: hook.remove(handle)
+
+
+def together(*ends: Callable[[], None]) -> Callable[[], None]:
+    """All of `ends` as one."""
+
+    def end() -> None:
+        for each in ends:
+            each()
+
+    return end
