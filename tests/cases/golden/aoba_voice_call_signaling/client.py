@@ -6,6 +6,7 @@ from __future__ import annotations
 from aoba_runtime import Client, Hook, Transport
 
 from . import messages, models, operations
+from .calls import Calls
 
 
 class AobaVoiceCallSignalingClient(Client):
@@ -149,3 +150,6 @@ class AobaVoiceCallSignalingClient(Client):
         Receive notification of the other party's mute state.
         """
         return self._hook(messages.CALL_MUTE_CHANGE)
+
+    def _call_plug(self) -> Calls:
+        return Calls(self)
