@@ -20,7 +20,10 @@ Cli: TypeAlias = Callable[..., Result]
 
 REFUSED = Path(__file__).parent / "cases" / "refused"
 PACKAGE = "aoba_voice_call_signaling"
-FILES = ["__init__.py", "client.py", "messages.py", "models.py", "operations.py", "py.typed"]
+FILES = [
+    *("__init__.py", "calls.py", "client.py", "messages.py", "models.py", "operations.py"),
+    "py.typed",
+]
 SMALL = REFUSED.parent / "ping.yaml"
 ENGINES = {"black", "datamodel_code_generator", "jinja2", "pydantic"}
 
@@ -71,7 +74,7 @@ def out(tmp_path: Path, fresh: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_writes_the_package_and_says_so(cli: Cli, spec: Path, tmp_path: Path) -> None:
     result = cli(spec, "-o", tmp_path / "a" / "b")
     package = tmp_path / "a" / "b" / PACKAGE
-    said = [*(f"wrote {package / name}" for name in FILES), f"{package}: 6 written"]
+    said = [*(f"wrote {package / name}" for name in FILES), f"{package}: 7 written"]
     assert (result.exit_code, result.stderr) == (0, "")
     assert result.stdout.splitlines() == said
     assert sorted(tree(tmp_path / "a" / "b")) == [
@@ -83,7 +86,7 @@ def test_writes_the_package_and_says_so(cli: Cli, spec: Path, tmp_path: Path) ->
 def test_second_run_changes_nothing(cli: Cli, spec: Path, out: Path) -> None:
     before = {place: place.stat().st_mtime_ns for place in out.rglob("*")}
     result = cli(spec, "-o", out)
-    assert (result.exit_code, result.stdout) == (0, f"out/{PACKAGE}: 6 unchanged\n")
+    assert (result.exit_code, result.stdout) == (0, f"out/{PACKAGE}: 7 unchanged\n")
     assert {place: place.stat().st_mtime_ns for place in out.rglob("*")} == before
 
 
@@ -132,7 +135,7 @@ def test_version(cli: Cli, tmp_path: Path) -> None:
 def test_as_a_module(spec: Path, tmp_path: Path, fresh: Path) -> None:
     done = process(spec, "-o", "out", cwd=tmp_path)
     assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout.splitlines()[-1] == f"out/{PACKAGE}: 6 written"
+    assert done.stdout.splitlines()[-1] == f"out/{PACKAGE}: 7 written"
     assert tree(tmp_path / "out") == tree(fresh)
 
 
@@ -319,7 +322,7 @@ def test_a_file_of_an_older_document_is_removed_and_named(
     orphan = add_ours(out / PACKAGE, "calls.py", "old = 1\n")
     result = cli(spec, "-o", out)
     assert (result.exit_code, result.stderr) == (0, "")
-    assert result.stdout == f"removed {orphan}\nout/{PACKAGE}: 6 unchanged, 1 removed\n"
+    assert result.stdout == f"removed {orphan}\nout/{PACKAGE}: 7 unchanged, 1 removed\n"
     assert tree(out) == tree(fresh)
 
 

@@ -164,7 +164,7 @@ def test_the_installed_generator_does_the_main_job(
     command = generator / "aoba-gen"
     assert run(command, "--version", cwd=tmp_path).startswith("aoba-gen ")
     assert run(command, "spec.yaml", "-o", "out", cwd=tmp_path).endswith(
-        f"out/{PACKAGE}: 6 written\n"
+        f"out/{PACKAGE}: 7 written\n"
     )
     run(command, "spec.yaml", "-o", "out", "--check", cwd=tmp_path)
     run(generator / "python", "-m", "aoba_gen", "spec.yaml", "-o", "out", "--check", cwd=tmp_path)
