@@ -194,7 +194,7 @@ def _delete(package: Path) -> None:
 
 
 def _orphan(package: Path) -> None:
-    add_ours(package, "calls.py", "old = 1\n")
+    add_ours(package, "events.py", "old = 1\n")
 
 
 def _outdate(package: Path) -> None:
@@ -209,7 +209,7 @@ def _own(package: Path) -> None:
 SPOILED: dict[str, tuple[Callable[[Path], None], str]] = {
     "edited by hand": (_edit, "client.py"),
     "missing": (_delete, "client.py"),
-    "extra": (_orphan, "calls.py"),
+    "extra": (_orphan, "events.py"),
     "stale": (_outdate, "client.py"),
     "not ours": (_own, "client.py"),
 }
@@ -230,11 +230,11 @@ def test_check_names_everything_at_once(cli: Cli, spec: Path, out: Path) -> None
     package = out / PACKAGE
     (package / "models.py").unlink()
     (package / "messages.py").write_text("# mine\n")
-    add_ours(package, "calls.py", "old = 1\n")
+    add_ours(package, "events.py", "old = 1\n")
     add_ours(package, "client.py", "# older\n")
     result = cli(spec, "-o", out, "--check")
     assert result.stdout.splitlines() == [
-        f"extra: out/{PACKAGE}/calls.py",
+        f"extra: out/{PACKAGE}/events.py",
         f"stale: out/{PACKAGE}/client.py",
         f"edited by hand: out/{PACKAGE}/messages.py",
         f"missing: out/{PACKAGE}/models.py",
@@ -244,7 +244,7 @@ def test_check_names_everything_at_once(cli: Cli, spec: Path, out: Path) -> None
 def test_check_before_the_first_run(cli: Cli, spec: Path, tmp_path: Path) -> None:
     result = cli(spec, "-o", tmp_path / "out", "--check")
     assert result.exit_code == 1
-    assert [line.split(":")[0] for line in result.stdout.splitlines()] == ["missing"] * 6
+    assert [line.split(":")[0] for line in result.stdout.splitlines()] == ["missing"] * 7
     assert tree(tmp_path) == {}
 
 
@@ -254,7 +254,7 @@ def test_a_diff_can_be_applied(
 ) -> None:
     package = out / PACKAGE
     (package / "models.py").unlink()
-    add_ours(package, "calls.py", "old = 1\n")
+    add_ours(package, "events.py", "old = 1\n")
     add_ours(package, "client.py", "# older, without an end of line")
     before = tree(out)
     result = cli(spec, "-o", out, "--diff")
@@ -297,7 +297,7 @@ def test_the_users_file_is_kept_until_forced(
         assert result.exit_code == 1
         assert f"out/{PACKAGE}/client.py: kept" in result.stderr
         assert "--force" in result.stderr
-        assert result.stdout.splitlines()[-1] == f"out/{PACKAGE}: 5 unchanged, 1 kept"
+        assert result.stdout.splitlines()[-1] == f"out/{PACKAGE}: 6 unchanged, 1 kept"
         assert (out / PACKAGE / "client.py").read_text() == "# mine\n"
     result = cli(spec, "-o", out, "--force")
     assert (result.exit_code, result.stderr) == (0, "")
@@ -319,7 +319,7 @@ def test_foreign_files_are_never_touched(cli: Cli, spec: Path, out: Path) -> Non
 def test_a_file_of_an_older_document_is_removed_and_named(
     cli: Cli, spec: Path, out: Path, fresh: Path
 ) -> None:
-    orphan = add_ours(out / PACKAGE, "calls.py", "old = 1\n")
+    orphan = add_ours(out / PACKAGE, "events.py", "old = 1\n")
     result = cli(spec, "-o", out)
     assert (result.exit_code, result.stderr) == (0, "")
     assert result.stdout == f"removed {orphan}\nout/{PACKAGE}: 7 unchanged, 1 removed\n"
@@ -327,7 +327,7 @@ def test_a_file_of_an_older_document_is_removed_and_named(
 
 
 def test_an_edited_file_of_an_older_document_is_kept(cli: Cli, spec: Path, out: Path) -> None:
-    orphan = add_ours(out / PACKAGE, "calls.py", "old = 1\n")
+    orphan = add_ours(out / PACKAGE, "events.py", "old = 1\n")
     orphan.write_text("old = 2\n")
     result = cli(spec, "-o", out)
     assert result.exit_code == 1
