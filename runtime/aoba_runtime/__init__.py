@@ -2,6 +2,7 @@
 
 from .abi import ABI, AbiMismatch, require_abi
 from .api import Operation, Server
+from .checks import Checks
 from .client import Client, Handler, Hook, ShortHandler
 from .errors import (
     AckTimeout,
@@ -25,6 +26,7 @@ __all__ = [
     "AckTimeout",
     "BadMessage",
     "Channel",
+    "Checks",
     "Client",
     "Fault",
     "Handler",

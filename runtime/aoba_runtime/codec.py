@@ -124,6 +124,8 @@ def type_name(kind: object) -> str:
 
 
 _ENUM_MEMBER: Final = re.compile(r"<\w+\.\w+: ('[^']*')>")
+_OF_ABSENT: Final = frozenset({"missing", "check"})
+"""Errors that may be about a member that is not there."""
 _INTEGER_ERRORS: Final = frozenset({"int_type", "literal_error", "enum"})
 
 
@@ -165,7 +167,7 @@ def _problems(error: ValidationError, data: bytes | None) -> Iterator[Problem]:
 
 def _path(location: Iterable[int | str], root: object, kind: str) -> str:
     """`location` as text, without what pydantic puts in it for the members of a union."""
-    path, missing = "", kind == "missing"
+    path, absent = "", kind in _OF_ABSENT
     value: Any = root
     steps = list(location)
     for number, step in enumerate(steps, 1):
@@ -173,7 +175,7 @@ def _path(location: Iterable[int | str], root: object, kind: str) -> str:
             value = value[step]
         elif isinstance(value, list) and isinstance(step, int) and step < len(value):
             value = value[step]
-        elif root is not None and not (missing and number == len(steps)):
+        elif root is not None and not (absent and number == len(steps)):
             continue
         path += f"[{step}]" if isinstance(step, int) else f".{step}" if path else step
     return path

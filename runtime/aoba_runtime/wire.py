@@ -12,6 +12,7 @@ from types import NoneType
 from typing import (
     Annotated,
     Any,
+    ClassVar,
     Final,
     Literal,
     Self,
@@ -27,11 +28,14 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     GetCoreSchemaHandler,
+    ValidationInfo,
     ValidatorFunctionWrapHandler,
     model_validator,
 )
 from pydantic.fields import FieldInfo
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
+
+from .checks import Checks
 
 T = TypeVar("T")
 
@@ -111,6 +115,13 @@ _NO_SCHEMAS: Final = frozenset(
 """The keys of a core schema whose values hold no core schemas."""
 
 
+@cache
+def _checks(model: type[BaseModel]) -> list[Checks]:
+    """Those of the class and of its bases."""
+    found = [vars(base).get("__checks__") for base in model.__mro__]
+    return [checks for checks in found if checks is not None]
+
+
 def _rewritten(schema: Any, change: Callable[[dict[str, Any]], dict[str, Any]]) -> Any:
     """`schema` with `change` made to each core schema in it, the inner ones first."""
     if isinstance(schema, list | tuple):
@@ -156,8 +167,11 @@ class WireModel(BaseModel):
       `x: int | None = None`, `None` means absent, and null is refused; for `x: Nullable[int] = None`, setting `None`
       sends null.
 
-    NaN and infinity, which JSON does not have, are refused.
+    NaN and infinity, which JSON does not have, are refused. `__checks__` is what the schema says beyond the types of the
+    fields; a subclass keeps those of its bases.
     """
+
+    __checks__: ClassVar[Checks | None] = None
 
     model_config = ConfigDict(
         allow_inf_nan=False,
@@ -178,13 +192,16 @@ class WireModel(BaseModel):
         return exact
 
     @model_validator(mode="after")
-    def _settle_presence(self) -> Self:
+    def _settle_presence(self, info: ValidationInfo) -> Self:
         fields = _fields(type(self))
         present = self.__pydantic_fields_set__
         present.difference_update(
             [name for name in fields.omitted & present if getattr(self, name) is None]
         )
         present.update(fields.always)
+        if info.mode == "json":
+            for checks in _checks(type(self)):
+                checks.demand(self)
         return self
 
     def model_copy(self, *, update: Mapping[str, object] | None = None, deep: bool = False) -> Self:
@@ -257,15 +274,21 @@ def _as_received(schema: dict[str, Any]) -> dict[str, Any]:
     match schema:
         case {"type": "any"}:
             return {"type": "definition-ref", "schema_ref": _ANY_JSON}
-        case {"type": "function-after", "schema": dict(inner)} if _is_settling(schema):
+        case {"type": "function-after", "schema": dict(inner)} if _only_settles(schema):
             return {**inner, **({"ref": schema["ref"]} if "ref" in schema else {})}
         case {"type": "model", "cls": type() as model} if issubclass(model, WireModel):
             return {**schema, "schema": _with_presence(schema["schema"], model)}
     return schema
 
 
-def _is_settling(schema: dict[str, Any]) -> bool:
-    return schema["function"]["function"] is WireModel._settle_presence
+def _only_settles(schema: dict[str, Any]) -> bool:
+    """Whether a validator does what the schema for JSON that arrives does by itself."""
+    if schema["function"]["function"] is not WireModel._settle_presence:
+        return False
+    inner = schema["schema"]
+    while inner["type"] != "model":
+        inner = inner["schema"]
+    return not _checks(inner["cls"])
 
 
 def _with_presence(schema: dict[str, Any], model: type[WireModel]) -> dict[str, Any]:
