@@ -234,8 +234,8 @@ def test_check_names_everything_at_once(cli: Cli, spec: Path, out: Path) -> None
     add_ours(package, "client.py", "# older\n")
     result = cli(spec, "-o", out, "--check")
     assert result.stdout.splitlines() == [
-        f"extra: out/{PACKAGE}/events.py",
         f"stale: out/{PACKAGE}/client.py",
+        f"extra: out/{PACKAGE}/events.py",
         f"edited by hand: out/{PACKAGE}/messages.py",
         f"missing: out/{PACKAGE}/models.py",
     ]
