@@ -186,7 +186,7 @@ def _tell_no_file(
         file = references.files.file(missing.path)
         report.error(
             "ref-file",
-            f"$ref {shown(ref)} leads nowhere: there is no file {shown(str(file))}",
+            f"$ref {shown(ref)} leads nowhere: there is no file {shown(str(file), 160)}",
             location,
             suggestion(file.name, references.files.beside(missing.path))
             or "a path is relative to the file that the reference stands in",

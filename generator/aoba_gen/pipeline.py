@@ -35,8 +35,7 @@ def check(source: Source, report: Report, disabled: Set[str] = frozenset()) -> D
     """The document in `source`, once it is valid; raises `Refused` with everything that is wrong with it."""
     with _shallow(source, report):
         document = resolve(source, report)
-        if document.version.startswith("3."):  # there are no tables for 2.x yet
-            check_structure(document.as_written, report)
+        check_structure(document.as_written, report)
         check_rules(document, report, disabled)
         report.raise_errors()
         return document

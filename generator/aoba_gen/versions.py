@@ -47,11 +47,11 @@ def check_version(source: Source, report: Report) -> None:
     version = plain(node)
     if version in SUPPORTED_VERSIONS:
         return
-    near = (
-        suggestion(version, SUPPORTED_VERSIONS)
-        if isinstance(version, str)
-        else "write it as text: '3.0.0'"
-    )
+    near = "write it as text: '3.0.0'"
+    if isinstance(version, str):
+        is_old = version.startswith("1.")
+        convert = "convert the document, for example with 'asyncapi convert'"
+        near = convert if is_old else suggestion(version, SUPPORTED_VERSIONS)
     report.error(
         "unknown-version",
         f"{shown(version)} is no version of AsyncAPI that can be read, {_EXPECTED}",
