@@ -61,13 +61,15 @@ class Channels:
         item.pop("$ref", None)
         messages: dict[str, Node] = {}
         fields: dict[str, Node] = {"address": Scalar(address, at)}
-        keys = {"address": at, **{name: child.location for name, child in item.items()}}
+        keys = {"address": at}
+        for holder in (end, raw):
+            keys.update((name, holder.key_location(name)) for name, _ in holder.raw_fields())
         channel = Object(fields, keys, raw.location)
         pointer = step("#/channels", address)
         self._shape.stand(channel, pointer)
         for name, child in item.items():
             if name in _ACTIONS:
-                self._operation(name, address, child, channel, messages)
+                self._operation(name, address, child, keys[name], channel, messages)
             elif name == "servers":
                 fields[name] = self._servers(child)
             else:
@@ -87,7 +89,13 @@ class Channels:
         return Array(tuple(nodes), listed.location)
 
     def _operation(
-        self, verb: str, address: str, raw: Place, channel: Node, messages: dict[str, Node]
+        self,
+        verb: str,
+        address: str,
+        raw: Place,
+        at: Location,
+        channel: Node,
+        messages: dict[str, Node],
     ) -> None:
         """Note the operation, and among `messages` of its channel those of its own that are not there yet."""
         end = raw.document.follow(raw)
@@ -112,7 +120,7 @@ class Channels:
             messages[name] = node
             nodes.append(node)
         fields: dict[str, Node] = {
-            "action": Scalar(_ACTIONS[verb], raw.location),
+            "action": Scalar(_ACTIONS[verb], at),
             "channel": channel,
             "messages": Array(tuple(nodes), message.location if message else raw.location),
         }
@@ -122,7 +130,7 @@ class Channels:
             elif name not in ("operationId", "message"):
                 fields[name] = self._shape.stand(child.node, child.pointer)
         self._operations[key] = self._shape.stand(make(fields, end.node), pointer)
-        self._keys[key] = raw.location
+        self._keys[key] = at
 
     def _stands(self, node: Node) -> str:
         return self._shape.seen(node, "")[1]

@@ -22,11 +22,16 @@ def merge_traits(place: Place, shape: Shape) -> Node:
     listed = place.get("traits")
     traits = [trait for trait in (listed.items() if listed else ()) if _is_object(trait)]
     order = [place, *traits] if place.version.startswith("2.") else [*traits, place]
-    return _merged(order, place.pointer, shape)
+    return _merged(order, place.pointer, shape, frozenset())
 
 
-def _merged(order: Sequence[Place], pointer: str, shape: Shape) -> Object:
-    """Objects patched onto each other in order, standing at `pointer`; what one alone says stands where it says it."""
+def _merged(
+    order: Sequence[Place], pointer: str, shape: Shape, around: frozenset[frozenset[str]]
+) -> Object:
+    """Objects patched onto each other in order, standing at `pointer`; what one alone says stands where it says it.
+
+    `around` holds what is being merged further out: where two schemas hold themselves, the one that wins is taken.
+    """
     places: dict[str, list[Place]] = {}
     keys = {}
     for patch in order:
@@ -42,11 +47,12 @@ def _merged(order: Sequence[Place], pointer: str, shape: Shape) -> Object:
     fields: dict[str, Node] = {}
     for name, found in places.items():
         ends = {end.pointer: end for end in map(_end, found)}
-        if len(ends) == 1:
+        if len(ends) == 1 or (pointers := frozenset(ends)) in around:
             fields[name] = shape.stand(found[-1].node, found[-1].pointer)
         else:
             inner = step(pointer, name)
-            fields[name] = shape.stand(_merged([*ends.values()], inner, shape), inner)
+            merged = _merged([*ends.values()], inner, shape, around | {pointers})
+            fields[name] = shape.stand(merged, inner)
     return Object(fields, keys, order[-1].location)
 
 

@@ -1,0 +1,319 @@
+"""References: over files and through each other, misspelled, broken or remote, and what is said of those."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from textwrap import dedent
+from time import perf_counter
+from typing import Final, TypeAlias
+
+import pytest
+from aoba_gen.diagnostics import Refused, Report, Severity
+from aoba_gen.load import load
+from aoba_gen.resolve import Document, Place, resolve
+
+CASES: Final = Path(__file__).parent / "cases" / "resolve"
+HEAD: Final = "asyncapi: 3.0.0\ninfo: {title: T, version: 1.0.0}\n"
+Write: TypeAlias = Callable[..., Path]
+
+
+def read(spec: Path) -> tuple[Document, list[str]]:
+    """The document, and every diagnostic without the folder it lies in."""
+    report = Report()
+    document = resolve(load(spec, report), report)
+    return document, [str(found).replace(f"{spec.parent}/", "") for found in report.diagnostics]
+
+
+def at(place: Place, *names: str) -> Place:
+    """The place below `place`, references followed."""
+    for name in names:
+        found = place.get(name)
+        assert found is not None, f"{place.pointer} has no {name!r}"
+        place = found
+    return place
+
+
+@pytest.fixture
+def write(tmp_path: Path) -> Write:
+    """Writes files, the first of them the document below HEAD, and gives its path."""
+
+    def files(spec: str, **others: str) -> Path:
+        (tmp_path / "spec.yaml").write_text(HEAD + dedent(spec).lstrip())
+        for name, text in others.items():
+            path = tmp_path / name.replace("__", "/").replace("_", ".")
+            path.parent.mkdir(exist_ok=True)
+            path.write_text(dedent(text))
+        return tmp_path / "spec.yaml"
+
+    return files
+
+
+# Over files
+
+
+def test_references_lead_over_files() -> None:
+    document, said = read(CASES / "many_files" / "spec.yaml")
+    assert said == []
+    assert document.root.get("info") == at(document.root, "info")
+    messages = at(document.root, "channels", "readings", "messages")
+    assert {name: place.pointer for name, place in messages.fields()} == {
+        "Reading": "parts/messages.yaml#/Reading",
+        "Alarm": "station.yaml#/components/messages/Alarm",
+    }
+    (used,) = at(document.root, "operations", "sendReading", "messages").items()
+    assert used.pointer == "parts/messages.yaml#/Reading"
+    payload = at(used, "payload")
+    assert payload.pointer == "parts/schemas.json#/definitions/Reading"
+    assert at(document.root, "components", "schemas", "Again") == payload
+    assert at(payload, "properties", "place").pointer == "#/components/schemas/Place"
+    assert at(payload, "properties", "value").pointer == "parts/schemas.json#/definitions/Number"
+    assert at(payload, "properties", "before") == payload
+    assert payload.location.file.endswith("/parts/schemas.json")
+
+
+def test_a_description_may_stand_in_a_file_of_its_own() -> None:
+    document, _ = read(CASES / "many_files" / "spec.yaml")
+    assert at(document.root, "info").text("description").startswith("Tells what a weather station")
+
+
+def test_a_part_of_another_document_is_read_by_that_documents_version() -> None:
+    document, _ = read(CASES / "many_files" / "spec.yaml")
+    alarm = at(document.root, "channels", "readings", "messages", "Alarm")
+    assert (document.version, alarm.version) == ("3.0.0", "2.6.0")
+    assert [name for name, _ in alarm.fields()] == ["payload", "headers"]
+    assert at(alarm, "payload", "schema").pointer == f"{alarm.pointer}/payload"
+    assert at(alarm, "headers").pointer.startswith("station.yaml#/components/messageTraits/")
+
+
+def test_every_file_read_is_listed() -> None:
+    document, _ = read(CASES / "many_files" / "spec.yaml")
+    assert list(document.files) == [
+        "",
+        "docs/about.md",
+        "parts/messages.yaml",
+        "station.yaml",
+        "parts/schemas.json",
+    ]
+
+
+def test_a_fault_in_another_file_is_told_where_it_is(write: Write) -> None:
+    spec = write(
+        "components: {schemas: {A: {$ref: ./a.yaml}, B: {$ref: b.yaml#/B}, C: {$ref: b.yaml#/X}}}",
+        a_yaml="type: [",
+        b_yaml="B: {properties: {a: {$ref: '#/Bee'}}}\nX: {$ref: ../other.json}",
+    )
+    _, said = read(spec)
+    assert [line.partition("\n")[0] for line in said[1:]] == [
+        "b.yaml:1:28: $ref '#/Bee' leads nowhere: 'b.yaml' has no 'Bee' [ref-dangling]",
+        f"b.yaml:2:11: $ref '../other.json' leads nowhere: there is no file "
+        f"'{spec.parents[1]}/other.json' [ref-file]",
+    ]
+    assert said[0].startswith("a.yaml:2:1: ")
+
+
+def test_what_nothing_refers_to_in_another_file_is_not_looked_at(write: Write) -> None:
+    spec = write(
+        "components: {schemas: {A: {$ref: './a.yaml#/A'}}}",
+        a_yaml="A: {type: string}\nB: {$ref: '#/C'}",
+    )
+    assert read(spec)[1] == []
+
+
+def test_two_ways_to_one_file_are_one_place(write: Write) -> None:
+    spec = write(
+        """
+        components:
+          schemas:
+            A: {$ref: 'sub/a.yaml#/A'}
+            B: {$ref: './sub/../sub/a.yaml#/A'}
+            C: {$ref: 'spec.yaml#/components/schemas/D'}
+            D: {type: string}
+        """,
+        sub__a_yaml="A: {$ref: '../spec.yaml#/components/schemas/D'}",
+    )
+    document, said = read(spec)
+    schemas = at(document.root, "components", "schemas")
+    assert said == []
+    assert {place.pointer for _, place in schemas.fields()} == {"#/components/schemas/D"}
+    assert list(document.files) == ["", "sub/a.yaml"]
+
+
+# Spellings
+
+
+def test_names_are_found_escaped_and_unescaped() -> None:
+    document, said = read(CASES / "spellings" / "spec.yaml")
+    operations = at(document.root, "operations")
+    assert [at(operation, "channel").pointer for _, operation in operations.fields()] == [
+        "#/channels/lamps~1all",
+        "#/channels/lamps~1all",
+        "#/channels/lamps~1all",
+        "#/channels/50%",
+        "#/channels/50%",
+        "#/channels/a~0b",
+    ]
+    assert said == [
+        "spec.yaml:30:13: warning: $ref '#/channels/lamps/all' does not escape the names in it [ref-unescaped]\n"
+        "    hint: write: $ref: '#/channels/lamps~1all'",
+        "spec.yaml:32:15: warning: $ref '#/channels/lamps/all/messages/On' does not escape the names in it "
+        "[ref-unescaped]\n    hint: write: $ref: '#/channels/lamps~1all/messages/On'",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("ref", "pointer"),
+    [
+        ("#/components/schemas/Outer/definitions/Inner", "/definitions/Inner"),
+        ("#/components/schemas/Outer/$defs/Named", "/$defs/Named"),
+        ("#there", "/$defs/Named"),
+        ("https://example.com/outer.json", ""),
+        ("https://example.com/outer.json#/definitions/Inner", "/definitions/Inner"),
+        ("https://example.com/named.json", "/$defs/Named"),
+        ("named.json", "/$defs/Named"),
+    ],
+)
+def test_ids_and_anchors(write: Write, ref: str, pointer: str) -> None:
+    spec = write(f"""
+        components:
+          schemas:
+            Outer:
+              $id: https://example.com/outer.json
+              definitions: {{Inner: {{type: string}}}}
+              $defs: {{Named: {{$id: named.json, $anchor: there}}}}
+            Asked: {{$ref: '{ref}'}}
+        """)
+    document, said = read(spec)
+    asked = at(document.root, "components", "schemas", "Asked")
+    assert (asked.pointer, said) == (f"#/components/schemas/Outer{pointer}", [])
+
+
+def test_a_schema_with_an_id_is_a_root_of_its_own(write: Write) -> None:
+    spec = write("""
+        components:
+          schemas:
+            Outer:
+              $id: https://example.com/outer.json
+              definitions: {Inner: {type: string}}
+              properties: {inner: {$ref: '#/definitions/Inner'}}
+        """)
+    document, said = read(spec)
+    inner = at(document.root, "components", "schemas", "Outer", "properties", "inner")
+    assert (inner.pointer, said) == ("#/components/schemas/Outer/definitions/Inner", [])
+
+
+def test_what_stands_beside_a_reference(write: Write) -> None:
+    spec = write("""
+        components:
+          schemas:
+            A: {type: object, properties: {b: {$ref: '#/components/schemas/B', description: Mine}}}
+            B: {type: string, description: Its own}
+        """)
+    document, _ = read(spec)
+    raw = at(document.root, "components", "schemas", "A", "properties").raw("b")
+    assert raw is not None
+    assert [(name, place.value()) for name, place in raw.siblings()] == [("description", "Mine")]
+    assert document.follow(raw).text("description") == "Its own"
+    assert list(document.follow(raw).siblings()) == []
+
+
+def test_a_property_called_ref_is_no_reference(write: Write) -> None:
+    spec = write("""
+        components:
+          schemas:
+            A: {properties: {$ref: {type: string}, default: {$ref: '#/components/schemas/B'}}}
+            B: {default: {$ref: '#/nowhere'}, x-mine: {$ref: '#/nowhere'}}
+        """)
+    document, said = read(spec)
+    properties = at(document.root, "components", "schemas", "A", "properties")
+    assert [place.pointer for _, place in properties.fields()] == [
+        "#/components/schemas/A/properties/$ref",
+        "#/components/schemas/B",
+    ]
+    assert said == []
+
+
+# Broken ones
+
+
+@pytest.mark.parametrize(
+    ("ref", "said"),
+    [
+        ("'#/components/schemas/Lmap'", "has no 'Lmap' [ref-dangling]|did you mean 'Lamp'?"),
+        ("'#/Lamp'", "the document has no 'Lamp' [ref-dangling]|the document has 'asyncapi', "),
+        ("'#components/schemas/Lamp'", "is no pointer, expected|mean '#/components/schemas/Lamp'?"),
+        ("Lamp", "is no pointer, expected one such as|begin with '#/'"),
+        ("lmaps.yaml", "there is no file 'lmaps.yaml' [ref-file]|did you mean 'lamps.yaml'?"),
+        ("lamps.yaml#/Lmap", "'lamps.yaml' has no 'Lmap' [ref-dangling]|did you mean 'Lamp'?"),
+        ("/lamps.yaml", "is a path of one machine|write it relative to the folder"),
+        ("'C:\\lamps.yaml'", "is a path of one machine|write it relative to the folder"),
+        ("lamps.yaml#Lamp", "is no pointer, expected one such as|begin with '#/'"),
+        ("5", "a $ref is a pointer in text such as|put it in quotes"),
+        ('["#/components"]', "a $ref is a pointer in text|put it in quotes"),
+        ("'#/components/schemas/A'", "leads back to itself and never to a value [ref-cycle]|let"),
+    ],
+)
+def test_a_broken_reference_is_told_once_where_it_stands(write: Write, ref: str, said: str) -> None:
+    spec = write(
+        f"""
+        components:
+          messages: {{M: {{payload: {{$ref: '#/components/schemas/A'}}}}}}
+          schemas:
+            A:
+              $ref: {ref}
+            Lamp: {{type: object}}
+        """,
+        lamps_yaml="Lamp: {type: object}",
+    )
+    _, found = read(spec)
+    message, hint = said.split("|")
+    assert len(found) == 1
+    assert found[0].startswith("spec.yaml:7:13: ")
+    assert message in found[0].partition("\n")[0]
+    assert hint in found[0].partition("\n")[2]
+
+
+def test_a_remote_reference_is_any_value_in_a_schema_and_refused_elsewhere(write: Write) -> None:
+    spec = write("""
+        channels:
+          room:
+            address: room
+            messages:
+              A: {payload: {$ref: 'https://example.com/a.json'}}
+              B: {$ref: 'https://example.com/b.json'}
+              C: {$ref: 'file:///etc/passwd'}
+        """)
+    report = Report()
+    document = resolve(load(spec, report), report)
+    assert [(found.severity, found.location.line) for found in report.diagnostics] == [
+        (Severity.WARNING, 7),
+        (Severity.ERROR, 8),
+        (Severity.ERROR, 9),
+    ]
+    assert {found.rule for found in report.diagnostics} == {"remote-ref"}
+    payload = at(document.root, "channels", "room", "messages", "A", "payload")
+    assert payload.value() is True
+
+
+def test_long_chains_take_no_longer_than_they_are(write: Write) -> None:
+    def took(length: int) -> float:
+        links = (f"    S{i}: {{$ref: '#/components/schemas/S{i + 1}'}}" for i in range(length))
+        last = f"    S{length}: {{type: string}}"
+        spec = write("components:\n  schemas:\n" + "\n".join([*links, last]))
+        report = Report()
+        source = load(spec, report)
+        begin = perf_counter()
+        schemas = at(resolve(source, report).root, "components", "schemas")
+        assert {place.key for _, place in schemas.fields()} == {f"S{length}"}
+        return perf_counter() - begin
+
+    took(100)
+    assert took(4_000) < 20 * took(1_000)  # four times as many; sixteen times if it were quadratic
+
+
+def test_an_unknown_version_is_refused(write: Write) -> None:
+    spec = write("")
+    spec.write_text("asyncapi: 1.2.0\n")
+    with pytest.raises(Refused, match=r"spec.yaml:1:11: '1.2.0' is no version") as refused:
+        read(spec)
+    assert "asyncapi convert" in str(refused.value)
