@@ -7,13 +7,21 @@ from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
-from pydantic_core import ErrorDetails, SchemaValidator, from_json, to_json
+from pydantic_core import (
+    ErrorDetails,
+    PydanticSerializationError,
+    SchemaValidator,
+    from_json,
+    to_json,
+)
 
 from .errors import BadMessage, Problem
-from .wire import note_changed_defaults, received
+from .wire import LARGE_INTEGER, note_changed_defaults, received
 
 _MOST_PROBLEMS: Final = 8
 """How many problems the text of a `BadMessage` names; `problems` has all."""
+_SURELY_SENT: Final = 80
+"""So deep a value can be, whatever its type, and still be sent."""
 _LONGEST: Final = 300
 """How long the text of one problem may be, in characters."""
 
@@ -34,24 +42,29 @@ class Codec:
             kind, config=None if self._is_model else config
         )
         # A model's own validator, which knows its constructor only, is not what this one is made of.
+        schema = self._adapter.core_schema
         self._validator = SchemaValidator(
-            received(self._adapter.core_schema), {"allow_inf_nan": False}, _use_prebuilt=False
+            received(schema), {"allow_inf_nan": False}, _use_prebuilt=False
         )
+        self._may_be_deep = schema["type"] == "definitions"  # there are references: perhaps back
 
     def decode(self, data: bytes, what: str) -> Any:
         """The value that `data` holds; raises `BadMessage`, which calls the value `what`."""
         try:
-            return self._validate(data)
+            value = self._validate(data)
+            if self._may_be_deep and data.count(b"{") + data.count(b"[") > _SURELY_SENT:
+                self._dump(value)
+            return value
         except ValidationError as error:
             refused, integers = error, _with_integers(data, error)
-        except RecursionError:
+        except (RecursionError, PydanticSerializationError):
             raise bad_at("", "should not be nested so deep") from None
         if integers is not None:
             try:
                 return self._validate(integers)
             except ValidationError as error:
                 refused = error
-        problems = list({problem.path: problem for problem in _problems(refused, data)}.values())
+        problems = _by_place(_problems(refused, data))
         raise BadMessage(f"not a {what}: {_listed(problems)}", problems=problems)
 
     def encode(self, value: object, what: str) -> bytes:
@@ -65,9 +78,7 @@ class Codec:
             raise TypeError(f"{text}: {_listed(problems)}" if problems else text)
         try:
             note_changed_defaults(value)
-            data = self._adapter.serializer.to_json(
-                value, by_alias=True, exclude_unset=True, serialize_as_any=True, warnings=False
-            )
+            data = self._dump(value)
         except (ValueError, TypeError, RecursionError) as error:
             raise ValueError(f"this {what} cannot be sent: {error}") from None
         try:
@@ -87,10 +98,17 @@ class Codec:
         try:
             self._adapter.validator.validate_python(value, strict=True)
         except ValidationError as error:
-            return list(_problems(error, None)) if isinstance(value, list | tuple | dict) else []
+            return (
+                _by_place(_problems(error, None)) if isinstance(value, list | tuple | dict) else []
+            )
         except RecursionError:
             return [Problem("", "should not be nested so deep")]
         return None
+
+    def _dump(self, value: object) -> bytes:
+        return self._adapter.serializer.to_json(
+            value, by_alias=True, exclude_unset=True, serialize_as_any=True, warnings=False
+        )
 
     def _validate(self, data: bytes) -> Any:
         return self._validator.validate_json(data, strict=True, by_alias=True, by_name=False)
@@ -155,6 +173,8 @@ def _problems(error: ValidationError, data: bytes | None) -> Iterator[Problem]:
     root: object = None
     for details in error.errors(include_url=False, include_context=False):
         kind, text = details["type"], _ENUM_MEMBER.sub(r"\1", details["msg"])
+        if LARGE_INTEGER in details["loc"]:
+            continue
         if kind == "json_invalid":
             yield Problem("", text.replace("Invalid JSON", "should be JSON"))
             return
@@ -162,7 +182,21 @@ def _problems(error: ValidationError, data: bytes | None) -> Iterator[Problem]:
             root = from_json(data)
         if details["input"] is None and kind.endswith("_type"):
             text += ", not null"
-        yield Problem(_path(details["loc"], root, kind), _shortened(text))
+        yield Problem(_path(details["loc"], root, kind), text)
+
+
+def _by_place(problems: Iterable[Problem]) -> list[Problem]:
+    """`problems` with one for each place, which says what any member of a union expects."""
+    places: dict[str, dict[str, None]] = {}
+    for problem in problems:
+        places.setdefault(problem.path, {})[problem.message] = None
+    return [Problem(path, _shortened(" or ".join(_rest(texts)))) for path, texts in places.items()]
+
+
+def _rest(texts: Iterable[str]) -> Iterator[str]:
+    """`texts` without the beginning that all share."""
+    for number, text in enumerate(texts):
+        yield text.removeprefix("Input should be ") if number else text
 
 
 def _path(location: Iterable[int | str], root: object, kind: str) -> str:

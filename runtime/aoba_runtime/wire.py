@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 import re
 import time
 import uuid
 from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import dataclass
+from enum import Enum
 from functools import cache
 from types import NoneType
 from typing import (
@@ -137,21 +139,27 @@ def _rewritten(schema: Any, change: Callable[[dict[str, Any]], dict[str, Any]]) 
     return change(inside)
 
 
-def _with_exact_literal(schema: dict[str, Any]) -> dict[str, Any]:
-    """A literal that does not take true for 1 and 1 for true, which are equal in Python."""
-    if schema["type"] != "literal" or not any(isinstance(it, int) for it in schema["expected"]):
+def _with_exact_constant(schema: dict[str, Any]) -> dict[str, Any]:
+    """A literal or enum that does not take true for 1 and 1 for true, which are equal in Python."""
+    members = schema.get("expected", schema.get("members", ()))
+    if not any(isinstance(_plain(member), int) for member in members):
         return schema
-    literal: Any = schema
-    wrapped: Any = core_schema.no_info_wrap_validator_function(_exact, literal)
+    constant: Any = schema
+    wrapped: Any = core_schema.no_info_wrap_validator_function(_exact, constant)
     exact: dict[str, Any] = wrapped
     return exact
 
 
-def _exact(value: object, literal: ValidatorFunctionWrapHandler) -> object:
-    member: object = literal(value)
-    if isinstance(member, bool) != isinstance(value, bool):
-        raise PydanticCustomError("literal_error", "Input should be {member}", {"member": member})
+def _exact(value: object, constant: ValidatorFunctionWrapHandler) -> object:
+    member: object = constant(value)
+    if isinstance(_plain(member), bool) != isinstance(_plain(value), bool):
+        expected = {"member": _plain(member)}
+        raise PydanticCustomError("literal_error", "Input should be {member}", expected)
     return member
+
+
+def _plain(member: object) -> object:
+    return member.value if isinstance(member, Enum) else member
 
 
 class WireModel(BaseModel):
@@ -188,7 +196,7 @@ class WireModel(BaseModel):
     def __get_pydantic_core_schema__(
         cls, source: type[BaseModel], handler: GetCoreSchemaHandler
     ) -> CoreSchema:
-        exact: CoreSchema = _rewritten(handler(source), _with_exact_literal)
+        exact: CoreSchema = _rewritten(handler(source), _with_exact_constant)
         return exact
 
     @model_validator(mode="after")
@@ -238,8 +246,9 @@ _LEAVES: Final = (str, int, float, NoneType)
 def received(schema: CoreSchema) -> CoreSchema:
     """`schema` for JSON that arrives, all of it in pydantic's own code.
 
-    A field that is on every message has no default and so is required, null is refused where `None` means absent, and
-    what may be anything is JSON: no NaN, no Infinity.
+    A field that is on every message has no default and so is required, null is refused where `None` means absent,
+    what may be anything is JSON (no NaN, no Infinity), and an integer that no double holds exactly stays an integer
+    where the type is `float`.
     """
     inside: Any = _rewritten(schema, _as_received)
     definitions = inside["definitions"] if inside["type"] == "definitions" else []
@@ -248,6 +257,10 @@ def received(schema: CoreSchema) -> CoreSchema:
 
 
 _ANY_JSON: Final = "aoba_runtime.any_json"
+_EXACT: Final = 2**53
+"""Up to here a double holds every integer."""
+LARGE_INTEGER: Final = "aoba_runtime.large_integer"
+"""Stands in the place of errors that say why a number is no large integer."""
 
 
 def _any_json() -> CoreSchema:
@@ -274,11 +287,34 @@ def _as_received(schema: dict[str, Any]) -> dict[str, Any]:
     match schema:
         case {"type": "any"}:
             return {"type": "definition-ref", "schema_ref": _ANY_JSON}
-        case {"type": "function-after", "schema": dict(inner)} if _only_settles(schema):
-            return {**inner, **({"ref": schema["ref"]} if "ref" in schema else {})}
+        case {"type": "float"}:
+            return _with_large_integers(schema)
+        case {"type": "literal" | "enum"}:
+            return _with_exact_constant(schema)
+        case {"type": "function-wrap", "function": {"function": function}} if function is _exact:
+            inner: dict[str, Any] = schema["schema"]  # is one already
+            return inner
+        case {"type": "function-after"} if _only_settles(schema):
+            return {**schema["schema"], **({"ref": schema["ref"]} if "ref" in schema else {})}
         case {"type": "model", "cls": type() as model} if issubclass(model, WireModel):
             return {**schema, "schema": _with_presence(schema["schema"], model)}
     return schema
+
+
+def _with_large_integers(schema: dict[str, Any]) -> dict[str, Any]:
+    rounded = {"ge": math.ceil, "gt": math.floor, "le": math.floor, "lt": math.ceil}
+    bounds = {name: rounded[name](schema[name]) for name in rounded if name in schema}
+    if "multiple_of" in schema:
+        if not float(schema["multiple_of"]).is_integer():
+            return schema
+        bounds["multiple_of"] = int(schema["multiple_of"])
+    above = {"type": "int", **bounds, "gt": max(bounds.get("gt", 0), _EXACT)}
+    below = {"type": "int", **bounds, "lt": min(bounds.get("lt", 0), -_EXACT)}
+    return {
+        "type": "union",
+        "choices": [(above, LARGE_INTEGER), (below, LARGE_INTEGER), schema],
+        "mode": "left_to_right",
+    }
 
 
 def _only_settles(schema: dict[str, Any]) -> bool:
