@@ -249,7 +249,7 @@ class Channel(Generic[T]):
             raise bad_at(path, f"should be {' or '.join(expected)}, not {found}")
         message = self._by_tag.get(_key(tag))
         if message is None:
-            known = ", ".join(str(tag) for tag in self.routes)
+            known = ", ".join(it if isinstance(it, str) else _short(it) for it in self.routes)
             raise UnsupportedMessage(f"{place} {_short(tag)} is none of {known}")
         return message
 
@@ -321,5 +321,5 @@ def _json_type(value: object) -> str:
 
 def _short(tag: object, limit: int = 40) -> str:
     if not isinstance(tag, str):
-        return str(tag)
+        return to_json(tag).decode()
     return ascii(tag if len(tag) <= limit else tag[:limit] + "...")
