@@ -78,8 +78,11 @@ def test_the_engines_are_still_there(engine: str) -> None:
 
 
 EXTRAS: Final = {
+    "audio_devices.py": {"sounddevice"},
     "audio_levels.py": {"numpy"},
+    "audio_resample.py": {"av"},
     "audio_tones.py": {"numpy"},
+    "audio_wav.py": {"av", "numpy"},
     "cli.py": {"click"},
     "devserver.py": {"websockets"},
     "devserver_stream.py": {"websockets"},

@@ -75,7 +75,7 @@ class Voice:
         self._ended.set()
         self._ended = asyncio.Event()
         if before is not None and before is not source:
-            before.close()
+            _close(before)
 
     async def play(self, source: Source) -> None:
         """Say it, and wait until its end or until something else is said."""
@@ -91,7 +91,7 @@ class Voice:
         for sinks in (self._local, self._remote):
             if sink in sinks:
                 sinks.remove(sink)
-                sink.close()
+                _close(sink)
 
     @property
     def local_level(self) -> float:
@@ -124,10 +124,7 @@ class Voice:
         self._local.clear()
         self._remote.clear()
         for sink in sinks:
-            try:
-                sink.close()
-            except Exception:
-                logger.exception("a sink could not be closed")
+            _close(sink)
 
     def _read(self) -> bytes:
         if self._source is None:
@@ -150,3 +147,11 @@ class Voice:
             except Exception:
                 logger.exception("a sink failed; it hears no more")
                 sinks.remove(sink)
+                _close(sink)
+
+
+def _close(end: Source | Sink) -> None:
+    try:
+        end.close()
+    except Exception:
+        logger.exception("%s could not be closed", type(end).__name__)

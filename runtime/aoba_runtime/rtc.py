@@ -76,10 +76,12 @@ class RtcSession:
         self._playout = Playout()
         self._encoder = OpusEncoder(options.bitrate, options.complexity)
         self._clock = Clock(self._tick)
-        self._peer, self._transceiver, self._gatherer = connect(options, self._clock, self._arrived)
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._peer, self._transceiver, self._gatherer = connect(
+            options, self._clock, self._arrived, self._spawn
+        )
         self._peer.on("connectionstatechange", self._changed)
         self._gathering: asyncio.Task[None] | None = None
-        self._tasks: set[asyncio.Task[None]] = set()
         self._closing: asyncio.Task[None] | None = None
         self._over = False
         self._remote: tuple[str, str] | None = None
@@ -93,6 +95,7 @@ class RtcSession:
 
     async def prepare(self) -> None:
         """Gather candidates ahead, while it rings."""
+        self._check_open()
         if self._gathering is None:
             gatherer = self._transceiver.receiver.transport.transport.iceGatherer
             self._gathering = asyncio.create_task(gatherer.gather())
@@ -107,7 +110,6 @@ class RtcSession:
 
     async def answer(self, sdp: str) -> str:
         """Take the caller's session description and give ours."""
-        self._check_open()
         await self._take(sdp, "offer")
         await self.prepare()
         await self._peer.setLocalDescription(await self._peer.createAnswer())
@@ -116,7 +118,6 @@ class RtcSession:
 
     async def accept_answer(self, sdp: str) -> None:
         """Take the callee's session description."""
-        self._check_open()
         await self._take(sdp, "answer")
         self._negotiated()
 
@@ -185,6 +186,7 @@ class RtcSession:
             await asyncio.sleep(0)
 
     async def _take(self, sdp: str, kind: str) -> None:
+        self._check_open()
         description = read_description(sdp, offer=kind == "offer", candidate=self._read)
         try:
             await self._peer.setRemoteDescription(RTCSessionDescription(description.text(), kind))
@@ -239,10 +241,17 @@ class RtcSession:
                 )
             )
 
-    def _spawn(self, work: Coroutine[None, None, None]) -> None:
+    def _spawn(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
         task = asyncio.create_task(work)
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(self._finished)
+        return task
+
+    def _finished(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            logger.debug("the engine gave up", exc_info=error)
+            self._fail(f"the engine gave up: {error or type(error).__name__}")
 
     def _check_open(self) -> None:
         if self._over:

@@ -6,7 +6,8 @@ process. Another minor release may move them, so the version is checked first.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import Callable, Coroutine
 from importlib.metadata import version
 from typing import Final
 
@@ -24,6 +25,7 @@ from .rtc_gather import Gatherer
 from .rtc_options import RtcOptions
 
 TESTED: Final = "1.16."
+_CONNECT: Final = "_RTCPeerConnection__connect"
 _BUFFER: Final = "_RTCRtpReceiver__jitter_buffer"
 MAX_STREAMS: Final = 4
 """RTP streams (SSRCs) that a peer may send; each costs memory for good."""
@@ -42,11 +44,15 @@ class Tap:
 
 
 def connect(
-    options: RtcOptions, track: MediaStreamTrack, arrive: Callable[[int, int, bytes], None]
+    options: RtcOptions,
+    track: MediaStreamTrack,
+    arrive: Callable[[int, int, bytes], None],
+    spawn: Callable[[Coroutine[None, None, None]], asyncio.Task[None]],
 ) -> tuple[RTCPeerConnection, RTCRtpTransceiver, Gatherer]:
     """A connection that sends `track` as Opus, gathers as `options` say and gives `arrive` each packet of the peer's.
 
-    `arrive` is called with the sequence number, the timestamp and the payload.
+    `arrive` is called with the sequence number, the timestamp and the payload; `spawn` makes and owns the task that
+    runs ICE and DTLS, of which aiortc itself lets go.
     """
     if not version("aiortc").startswith(TESTED):
         raise ImportError(
@@ -60,6 +66,8 @@ def connect(
     codecs = RTCRtpReceiver.getCapabilities("audio")
     assert codecs is not None
     transceiver.setCodecPreferences([one for one in codecs.codecs if one.mimeType == "audio/opus"])
+    establish = getattr(peer, _CONNECT)
+    setattr(peer, _CONNECT, lambda: spawn(establish()))
     receiver = transceiver.receiver
     assert hasattr(receiver, _BUFFER)
     setattr(receiver, _BUFFER, Tap(arrive))

@@ -1,0 +1,162 @@
+"""Files: anything that FFmpeg reads is said, what is heard is written as WAV, and whole calls in stereo."""
+
+from __future__ import annotations
+
+import time
+import wave
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import av
+import numpy as np
+from av.error import FFmpegError
+
+from .audio import FRAME_BYTES, FRAME_SECONDS, RATE, SILENCE, AudioError
+from .audio_resample import samples
+
+LARGEST: Final = 2**32 - 2**16
+"""Bytes of samples that a WAV file can hold; its sizes have 32 bits."""
+
+
+class FileSource:
+    """Says what a sound file holds, of any rate and channels; with `loop` again and again.
+
+    The file is read as it is said. Raises `AudioError` where it cannot be opened or holds no sound.
+    """
+
+    def __init__(self, path: Path | str, *, loop: bool = False) -> None:
+        self._path = path
+        self._loop = loop
+        self._pcm = bytearray()
+        try:
+            self._container = av.open(str(path))
+        except (FFmpegError, OSError) as error:
+            raise AudioError(f"{path}: {error.strerror or error}") from None
+        if not self._container.streams.audio:
+            self._container.close()
+            raise AudioError(f"{path}: there is no sound in this file")
+        self._chunks = self._decode()
+        self._more()
+        if not self._pcm:
+            self.close()
+            raise AudioError(f"{path}: there is no sound in this file")
+
+    def read(self) -> bytes | None:
+        """The next frame; `None` at the end of a file that is not looped."""
+        while len(self._pcm) < FRAME_BYTES:
+            if not self._more():
+                break
+        frame = bytes(self._pcm[:FRAME_BYTES])
+        del self._pcm[:FRAME_BYTES]
+        return frame or None
+
+    def close(self) -> None:
+        """Close the file."""
+        self._chunks = iter(())
+        self._loop = False
+        self._container.close()
+
+    def _more(self) -> bool:
+        """Decode some more; false at the end."""
+        chunk = next(self._chunks, None)
+        if chunk is None and self._loop:
+            self._container.seek(0)
+            self._chunks = self._decode()
+            chunk = next(self._chunks, None)
+        self._pcm += chunk or b""
+        return chunk is not None
+
+    def _decode(self) -> Iterator[bytes]:
+        resampler = av.AudioResampler("s16", "mono", RATE)
+        try:
+            for frame in self._container.decode(audio=0):
+                yield b"".join(samples(one) for one in resampler.resample(frame))
+        except FFmpegError as error:
+            raise AudioError(f"{self._path}: {error.strerror or error}") from None
+        yield b"".join(samples(one) for one in resampler.resample(None))
+
+
+class WavSink:
+    """Writes what it hears: 48 kHz, 16 bits, one channel or, for `CallRecorder`, two."""
+
+    def __init__(self, path: Path | str, *, channels: int = 1) -> None:
+        try:
+            self._file = open(path, "wb")
+        except OSError as error:
+            raise AudioError(f"{path}: {error.strerror}") from None
+        self._wave = wave.open(self._file, "wb")
+        self._wave.setnchannels(channels)
+        self._wave.setsampwidth(2)
+        self._wave.setframerate(RATE)
+        self._written = 0
+        self._closed = False
+
+    def write(self, frame: bytes) -> None:
+        """Write it; raises `AudioError` when no more fits into a WAV file, after six hours in stereo."""
+        self._written += len(frame)
+        if self._written > LARGEST:
+            raise AudioError("a WAV file holds 4 GB at most")
+        self._wave.writeframesraw(frame)
+
+    def close(self) -> None:
+        """Write the sizes into the head of the file, and close it."""
+        if not self._closed:
+            self._closed = True
+            try:
+                self._wave.close()
+            finally:
+                self._file.close()
+
+
+class CallRecorder:
+    """Records a call in stereo: what we say on the left, what the peer says on the right, in step.
+
+    Attach its two sinks: `voice.attach(recorder.local, local=True)` and `voice.attach(recorder.remote)`. Time that the
+    call's clock left out, because the process was too busy, is silence on both sides.
+    """
+
+    def __init__(self, path: Path | str, clock: Callable[[], float] = time.monotonic) -> None:
+        self._wav = WavSink(path, channels=2)
+        self._clock = clock
+        self._start: float | None = None
+        self._frames = 0
+        self._left: bytes | None = None
+        self.local = _Side(self._say, self.close)
+        """Hears what we say."""
+        self.remote = _Side(self._hear, self.close)
+        """Hears the peer."""
+
+    def close(self) -> None:
+        """Close the file; safe to call twice."""
+        self._wav.close()
+
+    def _say(self, frame: bytes) -> None:
+        if self._left is not None:
+            self._put(self._left, SILENCE)
+        self._left = frame
+
+    def _hear(self, frame: bytes) -> None:
+        self._put(self._left or SILENCE, frame)
+        self._left = None
+
+    def _put(self, left: bytes, right: bytes) -> None:
+        now = self._clock()
+        if self._start is None:
+            self._start = now
+        missed = int((now - self._start) / FRAME_SECONDS) - self._frames
+        if missed > 10:  # up to 200 ms the call's clock catches up by itself
+            self._wav.write(missed * 2 * SILENCE)
+            self._frames += missed
+        pair = np.stack([np.frombuffer(one, dtype="<i2") for one in (left, right)], axis=1)
+        self._wav.write(pair.tobytes())
+        self._frames += 1
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Side:
+    """A `Sink` of two functions."""
+
+    write: Callable[[bytes], None]
+    close: Callable[[], None]

@@ -1,0 +1,87 @@
+"""Sound files said and written, and calls recorded in step."""
+
+from __future__ import annotations
+
+import wave
+from pathlib import Path
+
+import pytest
+from aoba_runtime.audio import FRAME_BYTES, FRAME_SECONDS, SILENCE, AudioError
+from aoba_runtime.audio_levels import rms
+from aoba_runtime.audio_tones import Tone
+from aoba_runtime.audio_wav import CallRecorder, FileSource, WavSink
+from voices import pitch, write_wav
+
+
+def read_all(source: FileSource) -> bytes:
+    return b"".join(iter(source.read, None))
+
+
+@pytest.mark.parametrize(
+    ("rate", "channels"), [(48_000, 1), (8_000, 1), (16_000, 1), (44_100, 2), (96_000, 2)]
+)
+def test_a_file_of_any_rate_and_channels_keeps_pitch_length_and_level(
+    tmp_path: Path, rate: int, channels: int
+) -> None:
+    source = FileSource(write_wav(tmp_path / "a.wav", 440, rate=rate, channels=channels))
+    pcm = read_all(source)
+    assert pitch(pcm) == pytest.approx(440, abs=2)
+    assert rms(pcm) == pytest.approx(0.2, rel=0.02)
+    assert len(pcm) / 96_000 == pytest.approx(1, abs=0.01)
+    source.close()
+    source.close()
+
+
+def test_a_looped_file_never_ends(tmp_path: Path) -> None:
+    source = FileSource(write_wav(tmp_path / "a.wav", 400, seconds=0.25), loop=True)
+    frames = [source.read() for _ in range(100)]
+    pcm = b"".join(frame for frame in frames if frame)
+    assert len(pcm) == 100 * FRAME_BYTES
+    assert pitch(pcm) == pytest.approx(400, abs=2)
+    source.close()
+    source.read()  # says what is left
+    assert source.read() is None
+
+
+def test_a_file_that_is_none_is_refused_with_its_name(tmp_path: Path) -> None:
+    (tmp_path / "text.wav").write_text("no sound at all")
+    (tmp_path / "empty.wav").write_bytes(b"")
+    write_wav(tmp_path / "short.wav", 440, seconds=0)
+    for name in ("missing.wav", "text.wav", "empty.wav", "short.wav", "."):
+        with pytest.raises(AudioError) as caught:
+            FileSource(tmp_path / name)
+        assert str(caught.value).startswith(f"{tmp_path / name}: ")
+    with pytest.raises(AudioError, match="No such file or directory"):
+        WavSink(tmp_path / "no" / "a.wav")
+
+
+def test_what_is_written_can_be_read(tmp_path: Path) -> None:
+    sink, tone = WavSink(tmp_path / "a.wav"), Tone(440)
+    for _ in range(50):
+        sink.write(tone.read())
+    sink.close()
+    sink.close()
+    with wave.open(str(tmp_path / "a.wav")) as file:
+        assert file.getparams()[:4] == (1, 2, 48_000, 48_000)
+    assert pitch(read_all(FileSource(tmp_path / "a.wav"))) == pytest.approx(440, abs=1)
+
+
+def test_a_recording_keeps_both_sides_in_step_and_in_time(tmp_path: Path) -> None:
+    now = 0.0
+    recorder = CallRecorder(tmp_path / "call.wav", clock=lambda: now)
+    left, right = Tone(440), Tone(1000)
+    for turn in range(200):
+        recorder.local.write(left.read())
+        recorder.remote.write(right.read() if turn >= 100 else SILENCE)
+        now += FRAME_SECONDS if turn != 149 else 1.0  # the process was busy for a second
+    recorder.local.close()
+    recorder.remote.close()
+    with wave.open(str(tmp_path / "call.wav")) as file:
+        assert file.getnchannels() == 2
+        pcm = file.readframes(file.getnframes())
+    assert len(pcm) / 4 / 48_000 == pytest.approx(4.98, abs=0.03)
+    assert pitch(pcm[: 4 * 96_000], channels=2) == pytest.approx(440, abs=1)
+    second = 4 * 48_000
+    assert rms(pcm[:second]) == pytest.approx(0.2 / 2**0.5, rel=0.01)  # the right is silent
+    assert pitch(pcm[2 * second : 3 * second], channel=1, channels=2) == pytest.approx(1000, abs=1)
+    assert rms(pcm[3 * second + 9600 : 4 * second - 9600]) == 0
