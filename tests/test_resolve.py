@@ -273,6 +273,28 @@ def test_a_broken_reference_is_told_once_where_it_stands(write: Write, ref: str,
     assert hint in found[0].partition("\n")[2]
 
 
+@pytest.mark.parametrize(
+    ("schemas", "lines"),
+    [
+        ("A: {$ref: '#/components/schemas/A/b'}", [5]),
+        ("A: {$ref: '#/components/schemas/B'}\n    B: {$ref: '#/nowhere'}", [6]),
+        ("A: {$ref: '#/components/schemas/B/c'}\n    B: {$ref: '#/nowhere'}", [6]),
+        ("A: {$ref: '#/x-mine/b'}\nx-mine: {b: {$ref: '#/nowhere'}}", [6]),
+        ("A: {$ref: '#/x-mine/b/c'}\nx-mine: {b: {$ref: '#/nowhere'}}", [6]),
+        ("A: {$ref: '#/x-mine/b'}\nx-mine: {b: {$ref: '#/x-mine/b'}}", [6]),
+        ("A: {$ref: '#/x-mine/b'}\nx-mine: {b: {items: {$ref: '#/nowhere'}}}", [6]),
+        ("A: {$ref: a.yaml}\n    B: {$ref: 'a.yaml#/b'}", [2]),
+    ],
+)
+def test_who_leads_to_a_broken_reference_is_not_told_of(
+    write: Write, schemas: str, lines: list[int]
+) -> None:
+    spec = write(f"components:\n  schemas:\n    {schemas}", a_yaml="a: [")
+    report = Report()
+    resolve(load(spec, report), report)
+    assert [found.location.line for found in report.diagnostics] == lines
+
+
 def test_a_remote_reference_is_any_value_in_a_schema_and_refused_elsewhere(write: Write) -> None:
     spec = write("""
         channels:

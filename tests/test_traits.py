@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from aoba_gen.load import Json
 from aoba_gen.resolve import Place
 from test_resolve import CASES, Write, at, read, write
@@ -81,3 +83,18 @@ def test_schemas_that_hold_themselves_are_merged_as_far_as_they_differ(write: Wr
     assert said == []
     assert {name for name, _ in at(headers, "properties").fields()} == {"in", "a", "b"}
     assert at(headers, "properties", "in").pointer == "#/components/schemas/A"
+
+
+def test_a_message_may_be_named_by_a_trait(tmp_path: Path) -> None:
+    (tmp_path / "said.yaml").write_text("traits: [{messageId: spoken}]")
+    (tmp_path / "heard.yaml").write_text("payload: {type: string}")
+    spec = tmp_path / "spec.yaml"
+    spec.write_text(
+        "asyncapi: 2.4.0\ninfo: {title: T, version: 1.0.0}\nchannels: {room: "
+        "{publish: {message: {oneOf: [{$ref: said.yaml}, {$ref: ./heard.yaml}]}}}}"
+    )
+    document, _ = read(spec)
+    assert {
+        name: message.pointer
+        for name, message in at(document.root, "channels", "room", "messages").fields()
+    } == {"spoken": "said.yaml#", "heard": "heard.yaml#"}

@@ -53,7 +53,7 @@ def check_references(references: References, root: Spot, report: Report) -> None
                 continue
             checked.add(found.spot.pointer)
             end = _check(found, references, report)
-            if end is not None and end.pointer not in seen and (end.file or _is_passed_over(end)):
+            if end is not None and end.pointer not in seen and _is_passed_over(end):
                 seen.add(end.pointer)
                 todo.append(_Visit(end, found.names, found.schema))
 
@@ -79,12 +79,12 @@ def _is_data(name: str) -> bool:
 
 
 def _is_passed_over(spot: Spot) -> bool:
-    """Whether a place of the main document may not have been looked at on the way from the root."""
-    return any(map(_is_data, spot.pointer.split("/")))
+    """Whether a place may not be looked at on the way from the root of the main document."""
+    return bool(spot.file) or any(map(_is_data, spot.pointer.split("/")))
 
 
 def _check(visit: _Visit, references: References, report: Report) -> Spot | None:
-    """Where a reference leads, be that a reference again; `None` after a complaint."""
+    """What to look at next: where a reference leads, or the one by which it is broken; `None` after a complaint."""
     spot = visit.spot
     assert isinstance(spot.node, Object)
     ref, location = reference(spot.node), spot.node.fields["$ref"].location
@@ -99,19 +99,16 @@ def _check(visit: _Visit, references: References, report: Report) -> Spot | None
         return None
     try:
         target = references.hop(spot)
-    except NoAnchor:
-        _tell_no_pointer(ref, location, report)
-        return None
-    except NoFile as missing:
-        _tell_no_file(ref, missing, references, location, report)
-        return None
-    except Lost as lost:
-        _tell_lost(ref, lost, location, report)
-        return None
-    except Broken:  # on the way, where it is reported
-        return None
-    if target.pointer == spot.pointer and isinstance(target.node, Scalar):
-        _tell_remote(visit, ref, references, location, report)
+        if target.pointer == spot.pointer and isinstance(target.node, Scalar):
+            _tell_remote(visit, ref, references, location, report)
+            return None
+        references.arrive(spot)
+    except Broken as broken:
+        if isinstance(broken, Cycle) and spot.pointer in broken.pointers:
+            broken.reference = spot  # each reference of a cycle is told of
+        if broken.reference.pointer != spot.pointer:
+            return broken.reference  # the one to be told of
+        _tell(ref, broken, references, location, report)
         return None
     if (pointer := references.mended.get(spot.pointer)) is not None:
         report.warn(
@@ -120,20 +117,26 @@ def _check(visit: _Visit, references: References, report: Report) -> Spot | None
             location,
             f"write: $ref: '{ref.partition('#')[0]}#{pointer}'",
         )
-    try:
-        references.arrive(spot)
-    except Cycle as cycle:
-        if spot.pointer in cycle.pointers:  # else it only leads into the cycle
+    return target
+
+
+def _tell(
+    ref: str, broken: Broken, references: References, location: Location, report: Report
+) -> None:
+    match broken:
+        case NoAnchor():
+            _tell_no_pointer(ref, location, report)
+        case NoFile():
+            _tell_no_file(ref, broken, references, location, report)
+        case Lost():
+            _tell_lost(ref, broken, location, report)
+        case Cycle():
             report.error(
                 "ref-cycle",
                 f"$ref {shown(ref)} leads back to itself and never to a value",
                 location,
                 "let one of the references on the way be the value itself",
             )
-        return None
-    except Broken:
-        pass
-    return target
 
 
 def _tell_remote(

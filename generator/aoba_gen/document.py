@@ -94,8 +94,9 @@ class Place:
 
     @property
     def key(self) -> str:
-        """The last step of the pointer: the name under which the node stands."""
-        return unescaped(self.pointer.rpartition("/")[2])
+        """The last step of the pointer: the name under which the node stands; that of the file for a whole file."""
+        last = self.pointer.rpartition("/")[2]
+        return unescaped(last) if not last.endswith("#") else last[:-1].partition(".")[0]
 
 
 class Shape:

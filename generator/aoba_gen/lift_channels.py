@@ -51,7 +51,8 @@ class Channels:
         messages = raw.document.follow(raw)
         made: dict[str, Node] = {}
         for key, child in messages.raw_fields():
-            name = next((name for name in _names(child) if name not in made), key)
+            message = self._parts.message(child)
+            name = next((name for name in self._parts.names(message) if name not in made), key)
             made[name] = self._shape.stand(child.node, child.pointer)
         return make(made, messages.node)
 
@@ -113,7 +114,7 @@ class Channels:
             made = _made_name(key, place, index if len(listed) > 1 else 0)
             name = next(
                 name
-                for name in (*_names(one), made, f"{key} message {index}")
+                for name in (*self._parts.names(place), made, f"{key} message {index}")
                 if name not in messages or self._stands(messages[name]) == place.pointer
             )
             node = self._shape.stand(one.document.follow(one).node, place.pointer)
@@ -146,14 +147,6 @@ def _messages(raw: Place) -> Iterator[Place]:
         return
     for item in choice.raw_items():
         yield from _messages(item)
-
-
-def _names(raw: Place) -> Iterator[str]:
-    """What a message is called, best first: its id, its name, its key among messages."""
-    end = raw.document.follow(raw)
-    yield from filter(None, (end.text("messageId"), end.text("name")))
-    if "/channels/" not in end.pointer:
-        yield end.key
 
 
 def _made_name(operation: str, message: Place, index: int) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from .diagnostics import Location
 from .document import Document, Place, Shape
@@ -19,6 +19,7 @@ class Parts:
         self._written = written
         self.document = document
         self._shape = shape
+        self._ids: dict[str, Node] = {}
 
     def message(self, raw: Place) -> Place:
         """The message at `raw`, a place as written, with traits merged and its payload's format around the payload."""
@@ -26,9 +27,20 @@ class Parts:
         if self._is_new(end):
             node = merge_traits(end, self._shape)
             if end.version.startswith("2.") and isinstance(node, Object):
+                self._ids[end.pointer] = node.fields.get("messageId", node)
                 node = self._message(node, end.pointer)
             self._shape.show(end.node, node)
         return self.document.place(end.node, end.pointer)
+
+    def names(self, message: Place) -> Iterator[str]:
+        """What a lifted message is called, best first: its id, its name, its key among messages."""
+        own = self._ids.get(message.pointer)
+        if isinstance(own, Scalar) and own.value:
+            yield str(own.value)
+        if name := message.text("name"):
+            yield name
+        if "/channels/" not in message.pointer and not message.key.isdecimal():
+            yield message.key
 
     def server(self, raw: Place) -> None:
         """Lift the server at `raw`: `url` in parts, `security` as a list of schemes."""

@@ -48,17 +48,17 @@ class Spot:
 
 
 class Broken(Exception):
-    """A reference, the one at `pointer`, leads nowhere."""
+    """A reference, the one at `reference`, leads nowhere."""
 
-    def __init__(self, pointer: str) -> None:
-        self.pointer = pointer
+    def __init__(self, reference: Spot) -> None:
+        self.reference = reference
 
 
 class Lost(Broken):
     """The reference's way ends at `spot`, which has no `name`."""
 
-    def __init__(self, pointer: str, spot: Spot, name: str) -> None:
-        super().__init__(pointer)
+    def __init__(self, reference: Spot, spot: Spot, name: str) -> None:
+        super().__init__(reference)
         self.spot = spot
         self.name = name
 
@@ -66,25 +66,21 @@ class Lost(Broken):
 class Cycle(Broken):
     """The references at `pointers` lead round and round."""
 
-    def __init__(self, pointer: str, pointers: frozenset[str]) -> None:
-        super().__init__(pointer)
+    def __init__(self, reference: Spot, pointers: frozenset[str]) -> None:
+        super().__init__(reference)
         self.pointers = pointers
 
 
 class NoFile(Broken):
     """There is no file with the path `path`."""
 
-    def __init__(self, pointer: str, path: str) -> None:
-        super().__init__(pointer)
+    def __init__(self, reference: Spot, path: str) -> None:
+        super().__init__(reference)
         self.path = path
 
 
 class NoAnchor(Broken):
-    """The file has no anchor `name`; it may be meant as a pointer."""
-
-    def __init__(self, pointer: str, name: str) -> None:
-        super().__init__(pointer)
-        self.name = name
+    """The file has no such anchor; it may be meant as a pointer."""
 
 
 class BrokenFile(Broken):
@@ -126,7 +122,7 @@ class References:
 
     def refuse(self, spot: Spot) -> None:
         """Let the reference at `spot` lead nowhere."""
-        self._arrived[spot.pointer] = Broken(spot.pointer)
+        self._arrived[spot.pointer] = Broken(spot)
 
     def _arrive(self, spot: Spot, active: dict[str, None]) -> Spot:
         """`active` holds the references that are being followed, in order."""
@@ -140,7 +136,7 @@ class References:
                 if spot.pointer in active:
                     trail = list(active)
                     round_trip = trail[trail.index(spot.pointer) :]
-                    raise Cycle(spot.pointer, frozenset(round_trip))
+                    raise Cycle(spot, frozenset(round_trip))
                 active[spot.pointer] = None
                 passed.append(spot.pointer)
                 end = spot = self._target(spot, ref, active)
@@ -165,13 +161,13 @@ class References:
         if not fragment.startswith("/"):
             anchor = self._ids(root.file).get("#" + unquote(fragment))
             if anchor is None:
-                raise NoAnchor(spot.pointer, fragment)
+                raise NoAnchor(spot)
             return anchor
         tokens = fragment.split("/")[1:]
         try:
             return self._walk(spot, root, tokens, active)
         except Lost as lost:
-            for base in self._bases(spot) if root.pointer.endswith("#") and not name else ():
+            for base in self._bases(spot) if not name else ():
                 try:
                     return self._walk(spot, base, tokens, active)
                 except Lost:
@@ -187,16 +183,16 @@ class References:
         path = spot.file
         if name and not is_remote(name):
             if is_absolute(name):
-                raise NoFile(spot.pointer, name)
+                raise NoFile(spot, name)
             path = self.files.path(name, spot.file)
             try:
                 source = self.files.read(path, spot.file)
             except FileNotFoundError:
                 if (known := self._ids(spot.file).get(name)) is not None:
                     return known
-                raise NoFile(spot.pointer, path) from None
+                raise NoFile(spot, path) from None
             if source is None:
-                raise BrokenFile(spot.pointer)
+                raise BrokenFile(spot)
         elif name:
             return self._ids(spot.file).get(name)
         return Spot(self.files.sources[path].root, f"{path}#")
@@ -211,7 +207,7 @@ class References:
                 spot = self._arrive(spot, active)
             child = spot.child(name)
             if child is None:
-                raise Lost(ref.pointer, spot, name)
+                raise Lost(ref, spot, name)
             spot = child
         return spot
 
