@@ -37,10 +37,10 @@ ALLOWED: Final = (
 )
 FILTERS: Final = {"docstring", "literal", "map", "join"}
 IDENTIFIERS: Final = {
-    *("client", "constant", "member", "method", "payload", "python", "union"),
-    *("enum_member", "hook", "reason_payload", "snake", "variable"),
+    *("client", "constant", "headers", "member", "method", "payload", "python", "returns"),
+    *("type", "union", "enum_member", "hook", "reason_payload", "snake", "variable"),
 }
-"""Attributes of the model that hold a Python name, which `names` made; only they may stand bare."""
+"""Attributes of the model that hold a Python name or type, which the generator made; only they may stand bare."""
 
 
 def parsed(name: str) -> nodes.Template:

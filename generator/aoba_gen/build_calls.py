@@ -81,6 +81,9 @@ class _Binder:
         """Every message that may stand for a signal: as it is marked, else by its tag, else by its name."""
         tags: dict[str, list[str]] = {}
         for channel in self._model.channels:
+            for message in channel.messages:
+                if message.payload not in (None, "bytes"):
+                    tags.setdefault(message.pointer, [])
             for route in channel.routes:
                 tags.setdefault(route.message.pointer, []).append(str(route.tag.value))
         for message in self._model.messages:

@@ -120,19 +120,25 @@ Definition: TypeAlias = Enum | Record | Alias
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """A message: `constant` is its Python name, `payload` the class.
+    """A message: `constant` is its Python name, `payload` and `headers` what models.py calls their types.
 
-    `conversation` is the field whose value the messages of one conversation share.
+    `payload` is "bytes" where it is kept as it arrives, `None` where the message has none; `type` is the same as a Python
+    expression ("models.Light", "bytes", "None"). `conversation` is the field whose value the messages of one conversation
+    share, `form` what it is on the wire if not JSON, `correlation` the runtime expression of its correlation id ("$message.header#/id").
     """
 
     name: str
     constant: str
     pointer: str
-    payload: str
+    payload: str | None
+    type: str
+    headers: str | None
+    form: Literal["text", "bytes"] | None
+    content_type: str
     title: str
     doc: str
-    content_type: str
     conversation: str | None
+    correlation: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,35 +151,68 @@ class Tag:
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """A message of a channel, and the tag that it goes by there: its name where the channel has but one message."""
+    """A message of a channel, and the tag that it goes by there."""
 
     message: Message
     tag: Tag
 
 
 @dataclass(frozen=True, slots=True)
-class Channel:
-    """A channel: `constant` is its Python name, `union` the type of everything that it carries.
+class Parameter:
+    """A part of a channel's address: `python` is the keyword argument, `enum` its only values where not empty."""
 
-    `discriminator` is the property that tells its messages apart, on the wire and as a Python field; `None` where it
-    has one message.
+    name: str
+    python: str
+    enum: tuple[str, ...]
+    default: str | None
+    has_default: bool
+    doc: str
+
+
+@dataclass(frozen=True, slots=True)
+class Channel:
+    """A channel: `constant` is its Python name, `union` the name and `type` the expression of all that it carries.
+
+    `discriminator` is the property that tells its messages apart, of the headers where `in_headers` says so; it is
+    `None`, and `routes` is empty, where there is none. `discriminator_field` is its Python field where the payloads
+    themselves have it, so that `type` can be told apart by pydantic too. `address` is `None` where it is not known before
+    the message is sent.
     """
 
     name: str
     constant: str
     union: str
+    type: str
     pointer: str
     address: str | None
+    parameters: tuple[Parameter, ...]
+    messages: tuple[Message, ...]
     doc: str
     union_doc: str
     discriminator: str | None = None
     discriminator_field: str | None = None
+    in_headers: bool = False
     routes: tuple[Route, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
+class Reply:
+    """What answers an operation: on `channel`, at the address that `address` (a runtime expression) finds in the request."""
+
+    channel: Channel
+    address: str | None
+    messages: tuple[Message, ...]
+    type: str
+
+
+@dataclass(frozen=True, slots=True)
 class Operation:
-    """What the client does: `method` is its method (send) or hook (receive)."""
+    """What the client does: `method` is its method (send) or hook (receive).
+
+    `type` is the expression of its messages' payloads, `is_empty` whether it can be `None`; `headers` is the expression of
+    their headers, `None` where there are none, `needs_headers` whether they have to be given; `takes_address` whether the
+    document leaves the address to the sender.
+    """
 
     name: str
     constant: str
@@ -181,24 +220,49 @@ class Operation:
     action: Literal["send", "receive"]
     channel: Channel
     messages: tuple[Message, ...]
+    type: str
+    is_empty: bool
+    headers: str | None
+    needs_headers: bool
+    takes_address: bool
+    reply: Reply | None
     doc: str
 
 
 @dataclass(frozen=True, slots=True)
 class Hook:
-    """Where the client takes handlers of a message; `doc` is the receiving operation's where one names the message."""
+    """Where the client takes handlers: of a message, of what arrives on a channel that describes none, or of an operation.
+
+    `type` is the expression of what a handler takes, `returns` of its reply, `None` where there is none.
+    `doc` is the receiving operation's where one names the message.
+    """
 
     python: str
-    message: Message
+    type: str
+    message: Message | None
+    channel: Channel | None
+    operation: Operation | None
+    returns: str | None
     doc: str
 
 
 @dataclass(frozen=True, slots=True)
+class Variable:
+    """A part of a server's URL, and its only values where `enum` is not empty."""
+
+    name: str
+    enum: tuple[str, ...]
+    default: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class Server:
-    """Where the API is served; `url` has no channel address."""
+    """Where the API is served; `url` has no channel address, and in it the defaults of the variables."""
 
     name: str
     url: str
+    template: str
+    variables: tuple[Variable, ...]
     protocol: str
     tls: bool
     security: tuple[str, ...]
@@ -209,15 +273,17 @@ class Server:
 class Model:
     """A whole package. Everything stands in document order.
 
-    `decoder` is what `decode` reads: the only channel, or, where there are several, all of them as one, which then
-    stands in `unions` behind them. `sends` are the operations with action "send"; `discriminates` says
-    whether any union has a discriminator. `calls` is how a voice call is said in it, where it is about calls.
+    `side` says for whom it is: the application that the document describes, or its peer. `decoder` is what `decode` reads:
+    the only channel, or else all of them as one, which then stands in `unions` behind them. `sends` are the
+    operations with action "send", `answers` those with action "receive" that have a reply.
+    `calls` is how a voice call is said in it, where it is about calls.
     """
 
     package: str
     client: str
     title: str
     version: str
+    side: Side
     doc: str
     client_doc: str
     servers: tuple[Server, ...]
@@ -228,6 +294,6 @@ class Model:
     hooks: tuple[Hook, ...]
     operations: tuple[Operation, ...]
     sends: tuple[Operation, ...]
-    discriminates: bool
+    answers: tuple[Operation, ...]
     definitions: tuple[Definition, ...]
     calls: Calls | None = None

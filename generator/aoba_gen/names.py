@@ -6,6 +6,7 @@ import keyword
 import re
 import sys
 import unicodedata
+from itertools import chain, count
 from typing import Final
 
 from .diagnostics import Location, Report, shown
@@ -114,4 +115,31 @@ class Scope:
             self._report.error("name-clash", message, location, hint)
         else:
             self._claims[python] = (name, location)
+        return python
+
+    def settle(self, name: str, location: Location, *candidates: str) -> str:
+        """Keep the first free one of `candidates`, then of numbered ones, for what the document calls `name`.
+
+        Reports by a warning when that is not the first of them. Returns the name kept.
+        """
+        first = candidates[0]
+        numbered = (f"{first}_{number}" for number in count(2))
+        python = next(
+            python
+            for python in chain(candidates, numbered)
+            if python not in self._reserved and python not in self._claims
+        )
+        self._claims[python] = (name, location)
+        if python != first:
+            holder = (
+                "{} ({})".format(shown(self._claims[first][0]), self._claims[first][1])
+                if first in self._claims
+                else "generated code itself"
+            )
+            self._report.warn(
+                "name-clash-resolved",
+                f"{shown(name)} becomes {python!r} in {self._what}: {holder} has the name {first!r}",
+                location,
+                "give it another name in the document if this one does not suit you",
+            )
         return python

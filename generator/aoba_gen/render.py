@@ -55,6 +55,9 @@ def render(model: Model, templates: Path | None = None) -> dict[str, str]:
         }
     except TemplateError as fault:
         raise _of_the_user(fault, templates) or fault
+    for path in texts.keys() - {"__init__.py"}:
+        if not (templates and (templates / f"{path}.j2").is_file()):
+            texts[path] = _without_idle_imports(texts[path])
     texts["models.py"] = models_text(model)
     return {path: _formatted(path, text, templates) for path, text in sorted(texts.items())} | {
         "py.typed": ""
@@ -71,6 +74,25 @@ def _of_the_user(fault: Exception, templates: Path | None) -> Refused | None:
         return None
     place = Location(file, line or 1, 1)
     return Refused([Diagnostic("template", f"the template fails: {fault}", place, _TEMPLATE_HINT)])
+
+
+def _without_idle_imports(text: str) -> str:
+    """`text` without the names that it imports and never uses: our templates import whatever they may need."""
+    try:
+        tree = ast.parse(text)
+    except (SyntaxError, ValueError):
+        return text  # reported when it is formatted
+    used = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
+    lines = text.splitlines(keepends=True)
+    for node in reversed(tree.body):
+        if isinstance(node, ast.ImportFrom) and node.module != "__future__":
+            kept = [alias for alias in node.names if alias.name in used]
+            line = f"{ast.unparse(ast.ImportFrom(node.module, kept, node.level))}\n" if kept else ""
+            end = node.end_lineno or node.lineno
+            if not kept and lines[end : end + 1] == ["\n"]:
+                end += 1
+            lines[node.lineno - 1 : end] = [line]
+    return "".join(lines)
 
 
 def _formatted(path: str, text: str, templates: Path | None) -> str:

@@ -1,31 +1,38 @@
-"""What generated clients are built on: typed sending, and dispatch of what arrives to the hooks."""
+"""What generated clients are built on: typed sending, requests, and dispatch of what arrives to the hooks."""
 
 from __future__ import annotations
 
 import asyncio
 import inspect
 import logging
-import re
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import replace
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Final, Generic, Self, TypeAlias, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
 
 from .api import Operation
 from .conversations import Conversations
-from .errors import Fault, LimitExceeded, UnsupportedMessage
+from .errors import (
+    Fault,
+    LimitExceeded,
+    NotCarried,
+    PeerUnavailable,
+    ReplyTimeout,
+    UnsupportedMessage,
+)
+from .expressions import locate, put
+from .hooks import Handler, Handlers, Hook, Reply, RequestHook, ShortHandler
 from .message import Channel, Message, read_first
+from .replies import Request, Requests, with_id
 from .transport import Incoming, Outgoing, Transport
 
 if TYPE_CHECKING:
     from .plug import CallPlug
 
+__all__ = ["MAX_RUNNING_HANDLERS", "Client", "Handler", "Hook", "ShortHandler"]
+
 T = TypeVar("T")
-R = TypeVar("R", bound=Awaitable[None] | None)
-Handler: TypeAlias = Callable[[T, Incoming], Awaitable[None] | None]
-"""Takes a payload, and the delivery that it came in."""
-ShortHandler: TypeAlias = Callable[[T], Awaitable[None] | None]
-"""Takes the payload alone."""
+R = TypeVar("R")
 
 MAX_RUNNING_HANDLERS: Final = 1000
 """How many handlers of one client may run as tasks; a message for coroutine functions past that is answered
@@ -35,114 +42,31 @@ log = logging.getLogger("aoba_runtime")
 log.addHandler(logging.NullHandler())
 
 
-class Hook(Generic[T]):
-    """The handlers of one message.
-
-    `client.on_x(handler)` adds one and returns it, so it is a decorator too; `client.on_x.remove(handler)` takes it
-    off. A handler takes the payload, and the delivery too if it has a second positional parameter that has no default,
-    is called `incoming` or is annotated `Incoming`.
-
-    Messages are handled in the order of arrival: first the plain functions, in the order added, before the message is
-    acknowledged; any of them may refuse it by raising a `Fault`, and then no later one is called. Then the coroutine
-    functions start, in the order added, each as a task of its own. The acknowledgement does not wait for them, so they
-    may send and await whatever they like; those of a client run side by side, and where they await, a later message
-    may overtake an earlier one. What a plain function returns is awaited likewise if it can be, and else ignored. Any
-    other exception goes to the event loop's exception handler and stops nobody else.
-    """
-
-    def __init__(self, message: Message[T]) -> None:
-        self.message: Final = message
-        self._handlers: list[_Handler[T]] = []
-
-    @overload
-    def __call__(self, handler: Callable[[T], R]) -> Callable[[T], R]: ...
-    @overload
-    def __call__(self, handler: Callable[[T, Incoming], R]) -> Callable[[T, Incoming], R]: ...
-    def __call__(self, handler: Any) -> Any:
-        if not callable(handler):
-            raise TypeError(f"a handler is a function, not {handler!r}")
-        added: Any = handler
-        self._handlers.append(_Handler(added, _with_incoming(added), _is_coroutine(added)))
-        return handler
-
-    def remove(self, handler: Handler[T] | ShortHandler[T]) -> None:
-        """Take a handler off; `ValueError` when it is not there."""
-        for index, present in enumerate(self._handlers):
-            if present.added == handler:
-                del self._handlers[index]
-                return
-        raise ValueError(f"{handler!r} does not handle {self.message.name}")
-
-    @property
-    def handlers(self) -> tuple[Handler[T], ...]:
-        """The handlers as they are now, each taking payload and delivery."""
-        return tuple(handler.call for handler in self._handlers)
-
-    def _sorted(self) -> tuple[list[Handler[T]], list[Handler[T]]]:
-        """The plain functions and the coroutine functions."""
-        return (
-            [handler.call for handler in self._handlers if not handler.is_coroutine],
-            [handler.call for handler in self._handlers if handler.is_coroutine],
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class _Handler(Generic[T]):
-    """A handler as it was added, and as it is called."""
-
-    added: Handler[T] | ShortHandler[T]
-    call: Handler[T]
-    is_coroutine: bool
-
-
-def _with_incoming(handler: Any) -> Any:
-    """`handler` as one that takes payload and delivery, whichever of the two forms it has."""
-    if _takes_incoming(handler):
-        return handler
-    return lambda payload, incoming: handler(payload)
-
-
-def _takes_incoming(handler: Any) -> bool:
-    try:
-        parameters = inspect.signature(handler).parameters.values()
-    except (TypeError, ValueError):  # a builtin that does not tell
-        return False
-    positional = [
-        parameter
-        for parameter in parameters
-        if parameter.kind in (parameter.POSITIONAL_ONLY, parameter.POSITIONAL_OR_KEYWORD)
-    ]
-    if len(positional) < 2:
-        return False
-    second = positional[1]
-    if second.default is second.empty or second.name == "incoming":
-        return True
-    annotation = second.annotation
-    text = annotation if isinstance(annotation, str) else inspect.formatannotation(annotation)
-    return re.search(r"\bIncoming\b", text) is not None
-
-
-def _is_coroutine(handler: Any) -> bool:
-    return any(
-        inspect.iscoroutinefunction(function) for function in (handler, type(handler).__call__)
-    )
-
-
 class Client:
     """One end of an API: sends its messages, and gives those that arrive to hooks.
 
     A generated client adds one method per operation that sends and one hook per message. Leaving `async with client`
-    cancels the handlers still running and lets go of the transport, which stays its owner's to close.
+    cancels the handlers still running, ends the wait for replies and lets go of the transport, which stays its owner's
+    to close.
     """
 
-    def __init__(self, transport: Transport, channels: Sequence[Channel[Any]]) -> None:
+    def __init__(
+        self,
+        transport: Transport,
+        channels: Sequence[Channel[Any]],
+        answers: Sequence[Operation[Any]] = (),
+    ) -> None:
         self._transport = transport
         self._channels = tuple(channels)
-        self._hooks: dict[Message[Any], Hook[Any]] = {
-            message: Hook(message) for channel in channels for message in channel.messages
+        self._answers = tuple(answers)
+        self._handlers: dict[Message[Any], Handlers] = {
+            message: Handlers(message)
+            for channel in channels
+            for message in channel.messages or (channel.raw,)
         }
         self._conversations = Conversations()
-        self._running: set[asyncio.Future[None]] = set()
+        self._requests = Requests()
+        self._running: set[asyncio.Future[Any]] = set()
         transport.attach(self._receive)
 
     async def __aenter__(self) -> Self:
@@ -157,8 +81,12 @@ class Client:
         await self.aclose()
 
     async def aclose(self) -> None:
-        """Let go of the transport, cancel the handlers that still run and wait until they have ended."""
+        """Let go of the transport, cancel the handlers that still run and wait until they have ended.
+
+        Requests that wait for their reply end with `PeerUnavailable`.
+        """
         self._transport.detach(self._receive)
+        self._requests.cancel(lambda: PeerUnavailable("the client was closed"))
         running = [task for task in self._running if task is not asyncio.current_task()]
         for task in running:
             task.cancel()
@@ -168,16 +96,100 @@ class Client:
         """How this API says the signals of a voice call, where it does: what a `Phone` plugs into."""
         return None
 
-    def _hook(self, message: Message[T]) -> Hook[T]:
-        return self._hooks[message]
+    def _hook(self, *messages: Message[T]) -> Hook[T]:
+        return Hook([self._handlers[message] for message in messages])
 
-    async def _send(self, operation: Operation, value: object, to: str | None) -> None:
-        message = operation.message_for(value)
+    def _request_hook(self, *messages: Message[T]) -> RequestHook[T, Any]:
+        return RequestHook([self._handlers[message] for message in messages])
+
+    # Sending
+
+    async def _send(
+        self,
+        operation: Operation[Any],
+        value: object,
+        to: str | None,
+        *,
+        headers: object = None,
+        parameters: Mapping[str, object] | None = None,
+        address: str | None = None,
+    ) -> None:
+        message = self._message_for(operation, value)
+        sent = self._outgoing(operation, message, value, to, headers, parameters, address)
+        await self._transport.send(sent)
+
+    async def _request(
+        self,
+        operation: Operation[R],
+        value: object,
+        to: str | None,
+        *,
+        timeout: float,
+        headers: object = None,
+        parameters: Mapping[str, object] | None = None,
+        address: str | None = None,
+    ) -> R:
+        message = self._message_for(operation, value)
+        sent = self._outgoing(operation, message, value, to, headers, parameters, address)
+        data, wire, id = with_id(message, sent.data, sent.headers or {}, headers_too=self._carries)
+        sent = Outgoing(data, sent.to, sent.address, wire or None)
+        answer: asyncio.Future[R] = asyncio.get_running_loop().create_future()
+        request = Request(
+            operation, _reply_address(operation, sent, parameters or {}), id, sent.to, answer
+        )
+        self._requests.add(request)
+        try:
+            async with asyncio.timeout(timeout):
+                await self._transport.send(sent)
+                return await answer
+        except TimeoutError:
+            raise ReplyTimeout(f"no reply to {message.name} within {timeout:g} s") from None
+        finally:
+            self._requests.discard(request)
+            answer.cancel()
+
+    def _message_for(self, operation: Operation[Any], value: object) -> Message[Any]:
+        if operation.messages:
+            return operation.message_for(value)
+        channels = (channel for channel in self._channels if channel.name == operation.channel)
+        return next(channels).raw
+
+    def _outgoing(
+        self,
+        operation: Operation[Any],
+        message: Message[Any],
+        value: object,
+        to: str | None,
+        headers: object,
+        parameters: Mapping[str, object] | None,
+        address: str | None,
+    ) -> Outgoing:
         data = message.encode(value)
+        if address is None:
+            address = operation.address_with(parameters or {})
+        wire = self._headers(message, headers)
+        if wire is None and message.headers is not None:
+            raise TypeError(f"{operation.method}() needs headers for {message.name}")
         conversation = message.conversation_of(value)
         if conversation is not None:
             to = self._conversations.address(conversation, to)
-        await self._transport.send(Outgoing(data, to, operation.address))
+        return Outgoing(data, to, address, wire or None)
+
+    @property
+    def _carries(self) -> bool:
+        """Whether the transport carries headers."""
+        return bool(getattr(self._transport, "carries_headers", False))
+
+    def _headers(self, message: Message[Any], given: object) -> Mapping[str, object] | None:
+        """The headers as JSON; where none are `given`, those that need nothing said; `None` if some have to be."""
+        if message.headers is None and given is None:
+            return {}
+        wire = message.encode_headers(given) if given is not None else _default_headers(message)
+        if wire != {} and not self._carries:
+            raise NotCarried(f"this transport carries no headers, and {message.name} has some")
+        return wire
+
+    # Receiving
 
     def _receive(self, incoming: Incoming) -> None:
         try:
@@ -187,14 +199,17 @@ class Client:
             raise
 
     def _route(self, incoming: Incoming) -> None:
-        address = incoming.address
-        named = [channel for channel in self._channels if address and channel.address == address]
-        message, value = read_first(named or self._channels, incoming.data)
+        message, value, incoming = self._read(incoming)
         conversation = message.conversation_of(value)
         if conversation is not None and incoming.sender is not None:
             self._conversations.heard(conversation, incoming.sender)
-        plain, coroutines = self._hooks[message]._sorted()
+        if self._requests.answer(message, value, incoming):
+            return
+        plain, coroutines = self._handlers[message].sorted()
         if not plain and not coroutines:
+            if self._requests.is_reply(message):
+                log.debug("a late %s was dropped", message.name)
+                return
             raise UnsupportedMessage(f"{message.name} is not handled here")
         if coroutines and len(self._running) + len(coroutines) > MAX_RUNNING_HANDLERS:
             raise LimitExceeded(f"{len(self._running)} handlers are still running")
@@ -207,26 +222,127 @@ class Client:
                 if inspect.iscoroutine(result):
                     result.close()  # refused, so it shall not start
             raise
+        answer = self._answer_to(message, incoming)
         for result in results:
-            self._start(message, result)
+            self._start(message, result, answer)
         for handler in coroutines:
-            self._start(message, _call(handler, message, value, incoming))
+            self._start(message, _call(handler, message, value, incoming), answer)
 
-    def _start(self, message: Message[Any], result: object) -> None:
-        if not inspect.isawaitable(result):
+    def _read(self, incoming: Incoming) -> tuple[Message[Any], Any, Incoming]:
+        """The message that arrived, its payload, and the delivery with what its address and headers say."""
+        named = self._named(incoming.address)
+        channels = [channel for channel, _ in named] or self._channels
+        raw = next((channel.raw for channel in channels if not channel.messages), None)
+        message: Message[Any]
+        try:
+            described = [channel for channel in channels if channel.messages]
+            message, value = read_first(described, incoming.data, incoming.headers)
+            headers = incoming.headers
+            typed = None if headers is None else message.decode_headers(headers)
+        except Fault as fault:
+            if raw is None:
+                self._requests.refuse(fault, incoming)
+                raise
+            message, value, typed = raw, incoming.data, None
+        carried = (values for at, values in named if message in (at.messages or (at.raw,)))
+        parameters = next(carried, {})
+        if parameters or typed is not None:
+            incoming = replace(incoming, parameters=parameters, typed_headers=typed)
+        return message, value, incoming
+
+    def _named(self, address: str | None) -> list[tuple[Channel[Any], dict[str, str]]]:
+        """The channels that `address` is the address of, with its parameters there."""
+        found = ((channel, channel.parameters_in(address or "")) for channel in self._channels)
+        return [(channel, values) for channel, values in found if values is not None]
+
+    def _answer_to(self, message: Message[Any], incoming: Incoming) -> _Answer | None:
+        """What sends the reply, where `incoming` is a request."""
+        asked = (made for made in self._answers if message in made.messages)
+        operation = next((made for made in asked if made.is_at(incoming.address)), None)
+        return _Answer(self, operation, message, incoming) if operation else None
+
+    async def _reply(
+        self, operation: Operation[Any], message: Message[Any], request: Incoming, result: object
+    ) -> None:
+        payload, given = result, None
+        if isinstance(result, Reply):
+            payload, given = result.payload, result.headers
+        reply = operation.reply_for(payload)
+        data, wire = reply.encode(payload), self._headers(reply, given) or {}
+        id = message.correlation and locate(message.correlation, request.data, request.headers)
+        if id and reply.correlation and (self._carries or "header" not in reply.correlation):
+            data, wire = put(reply.correlation, id, data, wire)
+        if self._carries:
+            reply.decode_headers(wire)
+        asked = Outgoing(request.data, address=request.address, headers=request.headers)
+        address = _reply_address(operation, asked, request.parameters)
+        await self._transport.send(Outgoing(data, request.sender, address, wire or None))
+
+    def _start(self, message: Message[Any], result: object, answer: _Answer | None) -> None:
+        if inspect.isawaitable(result):
+            task = asyncio.ensure_future(answer.after(result) if answer else result)
+        elif answer is not None and result is not None:
+            task = asyncio.ensure_future(answer.send(result))
+        else:
             return
-        task = asyncio.ensure_future(result)
         self._running.add(task)
         task.add_done_callback(lambda done: self._ended(message, done))
 
-    def _ended(self, message: Message[Any], task: asyncio.Future[None]) -> None:
+    def _ended(self, message: Message[Any], task: asyncio.Future[Any]) -> None:
         self._running.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
             _report(message, error)
 
 
+class _Answer:
+    """The reply to one request; the first one counts."""
+
+    def __init__(
+        self, client: Client, operation: Operation[Any], message: Message[Any], request: Incoming
+    ) -> None:
+        self._client = client
+        self._operation = operation
+        self._message = message
+        self._request = request
+        self._sent = False
+
+    async def after(self, result: Awaitable[object]) -> None:
+        """Wait for what a handler returns, and send it."""
+        value = await result
+        if value is not None:
+            await self.send(value)
+
+    async def send(self, value: object) -> None:
+        """Send `value` unless the request is answered already."""
+        if self._sent:
+            log.debug("another reply to %s was dropped", self._message.name)
+            return
+        self._sent = True
+        await self._client._reply(self._operation, self._message, self._request, value)
+
+
+def _reply_address(
+    operation: Operation[Any], request: Outgoing, parameters: Mapping[str, object]
+) -> str | None:
+    """Where the reply to `request` goes: where the request says, else to the address of the reply's channel."""
+    if operation.reply_address is not None:
+        found = locate(operation.reply_address, request.data, request.headers)
+        if isinstance(found, str):
+            return found
+    channel = operation.reply_channel
+    return None if channel is None else channel.address_with(parameters)
+
+
+def _default_headers(message: Message[Any]) -> Mapping[str, object] | None:
+    """The headers that need nothing said: constants and defaults; `None` where there are others."""
+    try:
+        return message.encode_headers(message.headers())
+    except (TypeError, ValueError):
+        return None
+
+
 def _call(
-    handler: Handler[Any], message: Message[Any], value: object, incoming: Incoming
+    handler: Callable[..., object], message: Message[Any], value: object, incoming: Incoming
 ) -> object:
     try:
         return handler(value, incoming)

@@ -125,6 +125,14 @@ class AckTimeout(Fault):
     """No answer came in time; the message may or may not have arrived."""
 
 
+class ReplyTimeout(Fault):
+    """No reply came in time; the request was delivered, as far as the transport can tell."""
+
+
+class NotCarried(Fault):
+    """The transport cannot carry this: it has no headers, or the message is for another address than the connection's."""
+
+
 FAULTS: dict[str, type[Fault]] = {
     fault.condition: fault
     for fault in (

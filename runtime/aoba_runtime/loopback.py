@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import json
 from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -32,7 +33,7 @@ def pair(
 ) -> tuple[Endpoint, Endpoint]:
     """Two endpoints joined by a link, named `first` and `second`; `ack_timeout` is in seconds.
 
-    Every message crosses as bytes, is acknowledged, and arrives in the order sent, until told otherwise.
+    Every message crosses as bytes, with its headers and address, is acknowledged, and arrives in the order sent, until told otherwise.
     """
     one, two = Endpoint(first, ack_timeout), Endpoint(second, ack_timeout)
     one.join(two)
@@ -45,6 +46,8 @@ class Endpoint:
     `delay` is in seconds and holds for every message sent from then on; `drop`, `duplicate` and `reorder` concern the
     next ones only.
     """
+
+    carries_headers = True
 
     def __init__(self, name: str, ack_timeout: float = 10.0) -> None:
         self.name = name
@@ -96,7 +99,12 @@ class Endpoint:
         if message.to not in (None, self._peer.name, self._peer.name.partition("/")[0]):
             raise PeerUnavailable(f"{message.to} is not on this link", remote=True)
         incoming = Incoming(
-            bytes(message.data), self.name, self._peer.name, str(next(self._ids)), message.address
+            bytes(message.data),
+            self.name,
+            self._peer.name,
+            str(next(self._ids)),
+            message.address,
+            json.loads(json.dumps(dict(message.headers or {}))),
         )
         acknowledged: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting.add(acknowledged)

@@ -20,6 +20,7 @@ from typing import (
 
 from pydantic_core import from_json, to_json
 
+from .addresses import Address, Parameter
 from .codec import Codec, as_bytes, bad_at, json_value
 from .errors import BadMessage, Problem, UnsupportedMessage
 
@@ -197,7 +198,7 @@ class Channel(Generic[T]):
     `T` is the union of its messages' payloads. `discriminator` is the wire name of the property, of the payload or
     `in_headers`, and `routes` maps its values to messages. `messages` are all of the channel in the order of the
     document, by default those of the routes; the ones that no route leads to are tried in that order, those without a
-    payload last since they take anything.
+    payload last since they take anything. `parameters` say what may stand in the address.
     """
 
     name: str
@@ -206,6 +207,7 @@ class Channel(Generic[T]):
     routes: Mapping[Any, Message[Any]] = field(default_factory=dict)
     in_headers: bool = False
     messages: Sequence[Message[Any]] = ()
+    parameters: Sequence[Parameter] = ()
 
     def __post_init__(self) -> None:
         messages = tuple(self.messages) or tuple(dict.fromkeys(self.routes.values()))
@@ -224,6 +226,26 @@ class Channel(Generic[T]):
     ) -> tuple[Message[Any], T]:
         """The message that `data` is, and its payload; raises as `decode` does."""
         return read_first([self], data, headers)
+
+    @cached_property
+    def raw(self) -> Message[bytes]:
+        """What arrives on a channel that describes no messages: bytes as they are."""
+        return Message(self.name, "", payload=bytes)
+
+    def parameters_in(self, address: str) -> dict[str, str] | None:
+        """The parameters in an `address` of this channel; `None` when it is another channel's."""
+        return self._address.match(address) if self._address else None
+
+    def address_with(self, parameters: Mapping[str, object]) -> str | None:
+        """The address with those of its `parameters`; `None` where there is none, or not all of them are known."""
+        try:
+            return self._address.fill(parameters) if self._address else None
+        except (TypeError, ValueError):
+            return None
+
+    @cached_property
+    def _address(self) -> Address | None:
+        return None if self.address is None else Address(self.address, self.parameters)
 
     @cached_property
     def _by_tag(self) -> dict[tuple[bool, Tag], Message[Any]]:
@@ -263,16 +285,22 @@ def read_first(
 
     A channel that tells its messages apart by a property is asked before one that does not: when the property names a
     message, `data` is that or a `BadMessage`. When no channel knows it, `UnsupportedMessage` lists what the
-    channels know, if the property of one was there at all; else `BadMessage` says why each message refused it.
+    channels know, if the property of one was there at all; else `BadMessage` says why each message refused it. Where
+    there are no `headers`, what they would tell apart is tried in order.
     """
     data = as_bytes(data)
-    tried = [message for channel in channels for message in channel._tried]
+    untold = [channel.in_headers and headers is None for channel in channels]
+    tried = [
+        message
+        for channel, is_untold in zip(channels, untold, strict=True)
+        for message in (channel.messages if is_untold else channel._tried)
+    ]
     tried.sort(key=lambda message: message.payload is None)
     unknown: list[str] = []
     refused: list[BadMessage] = []
     root: object = ...
-    for channel in channels:
-        if channel.discriminator is None:
+    for channel, is_untold in zip(channels, untold, strict=True):
+        if channel.discriminator is None or is_untold:
             continue
         try:
             if not channel.in_headers and root is ...:

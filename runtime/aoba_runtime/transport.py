@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Protocol, TypeAlias
+from typing import Protocol, TypeAlias, TypeVar
+
+H = TypeVar("H")
 
 
 @dataclass(frozen=True, slots=True)
 class Outgoing:
     """An encoded message on its way out.
 
-    `to` names the peer where the transport addresses peers (a JID over XMPP), `address` the channel that the document
-    gives the message.
+    `to` names the peer where the transport addresses peers (a JID over XMPP), `address` is that of the message's channel,
+    its parameters filled in. `headers` are JSON values by their wire names, `None` where the message has none.
     """
 
     data: bytes = field(repr=False)
     to: str | None = None
     address: str | None = None
+    headers: Mapping[str, object] | None = field(default=None, repr=False, hash=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +28,8 @@ class Incoming:
     """An encoded message that arrived, with what the transport vouches for.
 
     `sender` is stamped by the transport (the stanza's `from` over XMPP), never taken from the message itself.
-    `id` is the transport's own name for this delivery (the stanza's `id`).
+    `id` is the transport's own name for this delivery (the stanza's `id`). `headers` are JSON values by their wire names,
+    `None` where the transport carries none. The client adds `parameters`, those of the channel's address.
     """
 
     data: bytes = field(repr=False)
@@ -33,6 +37,20 @@ class Incoming:
     recipient: str | None = None
     id: str | None = None
     address: str | None = None
+    headers: Mapping[str, object] | None = field(default=None, repr=False, hash=False)
+    parameters: Mapping[str, str] = field(default_factory=dict, hash=False)
+    typed_headers: object = field(default=None, repr=False, hash=False, compare=False)
+
+    def headers_as(self, kind: type[H]) -> H:
+        """The headers as a model: `incoming.headers_as(models.LightMeasuredHeaders)`.
+
+        Raises `TypeError` when the message that arrived has others, or the transport carries none.
+        """
+        if not isinstance(self.typed_headers, kind):
+            raise TypeError(
+                f"the headers are {type(self.typed_headers).__name__}, not {kind.__name__}"
+            )
+        return self.typed_headers
 
 
 Receiver: TypeAlias = Callable[[Incoming], None]
@@ -40,7 +58,10 @@ Receiver: TypeAlias = Callable[[Incoming], None]
 
 
 class Transport(Protocol):
-    """Carries encoded messages between two ends and acknowledges each."""
+    """Carries encoded messages between two ends and acknowledges each.
+
+    One that carries headers too has an attribute `carries_headers = True`; clients send no headers over others.
+    """
 
     async def send(self, message: Outgoing) -> None:
         """Hand one message to the peer; return when the peer's end has acknowledged it.

@@ -1,0 +1,170 @@
+"""Channels of the document -> channels of the model: addresses, parameters, and what tells their messages apart."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from typing import Final
+
+from . import names
+from .build_messages import Messages, described, expression, fields
+from .build_schemas import Schemas
+from .diagnostics import Report, shown
+from .model import Channel, Message, Parameter, Route, Tag
+from .resolve import Document, Place
+
+PARAMETER: Final = re.compile(r"\{([^{}]+)\}")
+"""A parameter in an address."""
+_ARGUMENTS: Final = frozenset({"address", "headers", "message", "self", "timeout", "to"})
+"""What else the methods of a client take."""
+
+
+class Channels:
+    """Every channel by its pointer, in document order: those of the document, then those that only replies name."""
+
+    def __init__(
+        self,
+        document: Document,
+        report: Report,
+        schemas: Schemas,
+        messages: Messages,
+        scope: names.Scope,
+    ) -> None:
+        self._root = document.root
+        self._report = report
+        self._schemas = schemas
+        self._messages = messages
+        self._scope = scope
+        self._found: dict[str, Channel] = {}
+
+    def collect(self) -> None:
+        """Find the channels of the document."""
+        for name, place in fields(self._root, "channels"):
+            self.at(place, name)
+
+    def at(self, place: Place, name: str = "") -> Channel:
+        """The channel at `place`, which the document calls `name`, else by its key."""
+        if place.pointer not in self._found:
+            self._found[place.pointer] = self._made(name or place.key, place)
+        return self._found[place.pointer]
+
+    def all(self) -> tuple[Channel, ...]:
+        """Every channel found so far."""
+        return tuple(self._found.values())
+
+    def unions(self) -> tuple[Channel, ...]:
+        """Every channel and, where there is not exactly one, all of them as one behind them."""
+        channels = self.all()
+        return channels if len(channels) == 1 else (*channels, self._everything())
+
+    def _made(self, name: str, place: Place) -> Channel:
+        address = place.get("address")
+        text = place.text("address") if address and address.value() is not None else None
+        called = name if names.words(name) else "root"
+        messages = self._messages.of_channel(name, place)
+        made = Channel(
+            name=name,
+            constant=self._scope.settle(name, place.location, f"{names.constant(called)}_CHANNEL"),
+            union=self._scope.settle(name, place.location, f"{names.pascal(called)}Message"),
+            type=expression(message.type for message in messages) or "bytes",
+            pointer=place.pointer,
+            address=text,
+            parameters=self._parameters(text or "", place),
+            messages=messages,
+            doc=described(place),
+            union_doc=f"Any message of the channel {name}",
+        )
+        return self._told_apart(made, place, f"channel {shown(name)}")
+
+    def _everything(self) -> Channel:
+        """All channels as one, for decoding a message without knowing its channel."""
+        messages = tuple(dict.fromkeys(message for made in self.all() for message in made.messages))
+        messages = messages or self._messages.all()
+        everything = Channel(
+            name="",
+            constant="ANY_CHANNEL",
+            union="AnyMessage",
+            type=expression(message.type for message in messages) or "bytes",
+            pointer="#/channels",
+            address=None,
+            parameters=(),
+            messages=messages,
+            doc="",
+            union_doc="Any message of any channel",
+        )
+        return self._told_apart(everything, self._root, "")
+
+    def _told_apart(self, channel: Channel, place: Place, what: str) -> Channel:
+        """`channel` with the property that tells its messages apart, or a warning where there is none."""
+        doc = f"{channel.union_doc}."
+        if len(channel.messages) < 2:
+            return replace(channel, union_doc=doc)
+        payloads = [message.payload for message in channel.messages]
+        headers = [message.headers for message in channel.messages]
+        if found := self._discriminator(payloads, channel.messages):
+            discriminator, routes = found
+            return replace(
+                channel,
+                discriminator=discriminator,
+                discriminator_field=self._field(discriminator, payloads),
+                routes=routes,
+                union_doc=f"{channel.union_doc}, told apart by `{discriminator}`.",
+            )
+        if found := self._discriminator(headers, channel.messages):
+            discriminator, routes = found
+            return replace(
+                channel,
+                discriminator=discriminator,
+                in_headers=True,
+                routes=routes,
+                union_doc=f"{channel.union_doc}, told apart by the header `{discriminator}`.",
+            )
+        if what:
+            listed = ", ".join(shown(message.name) for message in channel.messages[:8])
+            self._report.warn(
+                "messages-ambiguous",
+                f"nothing tells the messages of {what} apart for certain ({listed}): "
+                "what arrives is read as the first of them that fits",
+                place.key_location("messages"),
+                "give each payload a required property such as 'type' with a 'const' of its own",
+            )
+        return replace(channel, union_doc=doc)
+
+    def _discriminator(
+        self, types: list[str | None], messages: tuple[Message, ...]
+    ) -> tuple[str, tuple[Route, ...]] | None:
+        """The property of `types` that is constant and different in each, and the messages by its values."""
+        classes = [name for name in types if name not in (None, "bytes")]
+        if len(set(classes)) < len(messages) or any(made.form for made in messages):
+            return None
+        discriminator, tags = self._schemas.discriminator([str(name) for name in classes])
+        if discriminator is None:
+            return None
+        routes = zip(messages, classes, strict=True)
+        return discriminator, tuple(Route(message, tags[str(name)]) for message, name in routes)
+
+    def _field(self, discriminator: str, payloads: list[str | None]) -> str | None:
+        """The Python field of the discriminating property where all payloads have the same one."""
+        found = {self._schemas.field_at(str(name), f"/{discriminator}") for name in payloads}
+        return found.pop() if len(found) == 1 else None
+
+    def _parameters(self, address: str, place: Place) -> tuple[Parameter, ...]:
+        scope = names.Scope(f"the arguments of channel {place.key}", self._report, _ARGUMENTS)
+        said = dict(fields(place, "parameters"))
+        found: list[Parameter] = []
+        for name in dict.fromkeys(PARAMETER.findall(address)):
+            where = said.get(name, place)
+            default = where.get("default") if name in said else None
+            listed = where.get("enum") if name in said else None
+            python = names.snake(name)
+            found.append(
+                Parameter(
+                    name=name,
+                    python=scope.settle(name, where.location, python, f"{python}_"),
+                    enum=tuple(str(item.value()) for item in listed.items()) if listed else (),
+                    default=str(default.value()) if default else None,
+                    has_default=default is not None,
+                    doc=where.text("description") if name in said else "",
+                )
+            )
+        return tuple(found)

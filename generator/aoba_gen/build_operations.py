@@ -1,0 +1,199 @@
+"""Operations of the document -> operations and hooks of the client: whose side it is, what it sends, what answers it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+from . import names
+from .build_channels import Channels
+from .build_messages import Messages, described, expression, fields
+from .build_schemas import Schemas
+from .diagnostics import Report, shown
+from .model import Channel, Hook, Message, Operation, Record, Reply, Side
+from .resolve import Document, Place
+
+CLIENT_NAMES: Final = frozenset(
+    {"aclose", "bytes", "float", "messages", "models", "operations", "property", "str"}
+)
+"""What the client has or needs under its own name."""
+
+
+class Operations:
+    """The operations of the document as the client of one side does them, and the hooks of that client."""
+
+    def __init__(
+        self,
+        document: Document,
+        report: Report,
+        schemas: Schemas,
+        messages: Messages,
+        channels: Channels,
+        side: Side,
+    ) -> None:
+        self._root = document.root
+        self._report = report
+        self._records = {
+            made.python: made for made in schemas.definitions() if isinstance(made, Record)
+        }
+        self._messages = messages
+        self._channels = channels
+        self._flips = side == "peer"
+        self._constants = names.Scope(
+            "the operations", report, frozenset({"OPERATIONS", "SERVERS"})
+        )
+        self._attributes = names.Scope("the client", report, CLIENT_NAMES)
+        self._of_messages: dict[Message, str] = {}
+        self._of_channels: dict[str, str] = {}
+        self.operations: tuple[Operation, ...] = ()
+
+    def collect(self) -> None:
+        """Find the operations; their replies may add channels."""
+        for channel in self._channels.all():
+            self._name_hooks(channel)
+        self.operations = tuple(
+            self._operation(name, place) for name, place in fields(self._root, "operations")
+        )
+
+    def hooks(self) -> tuple[Hook, ...]:
+        """A hook for each message of each channel, for each channel without any, for each receiver of several."""
+        return (
+            *(self._message_hook(message, name) for message, name in self._of_messages.items()),
+            *(
+                Hook(
+                    self._of_channels[channel.pointer],
+                    "bytes",
+                    None,
+                    channel,
+                    None,
+                    None,
+                    channel.doc,
+                )
+                for channel in self._channels.all()
+                if not channel.messages
+            ),
+            *(
+                Hook(made.method, made.type, None, None, made, self._answer([made]), made.doc)
+                for made in self.operations
+                if made.action == "receive" and len(made.messages) > 1
+            ),
+        )
+
+    def _name_hooks(self, channel: Channel) -> None:
+        where = self._root.key_location("channels")
+        for message in channel.messages:
+            if message not in self._of_messages:
+                name = names.snake(message.name)
+                qualified = names.snake(f"{channel.name} {message.name}")
+                self._of_messages[message] = self._attributes.settle(
+                    message.name, where, f"on_{name}", f"on_{qualified}"
+                )
+        if not channel.messages and channel.pointer not in self._of_channels:
+            name = names.snake(channel.name) if names.words(channel.name) else "root"
+            self._of_channels[channel.pointer] = self._attributes.settle(
+                channel.name, where, f"on_{name}", f"on_{name}_channel"
+            )
+
+    def _operation(self, name: str, place: Place) -> Operation:
+        place_of_channel = place.get("channel") or place
+        channel = self._channels.at(place_of_channel)
+        self._name_hooks(channel)
+        messages = self._listed(place) or channel.messages
+        sends = (place.text("action") == "send") != self._flips
+        headers = [message.headers for message in messages if message.headers]
+        return Operation(
+            name=name,
+            constant=self._constants.settle(name, place.location, names.constant(name)),
+            method=self._method(name, sends, channel, messages, place),
+            action="send" if sends else "receive",
+            channel=channel,
+            messages=messages,
+            type=expression(message.type for message in messages) or "bytes",
+            is_empty=any(message.payload is None for message in messages),
+            headers=expression(f"models.{record}" for record in headers) or None,
+            needs_headers=len(headers) == len(messages)
+            and all(self._demands(record) for record in headers),
+            takes_address=channel.address is None,
+            reply=self._reply(name, place, channel, messages),
+            doc=described(place),
+        )
+
+    def _method(
+        self, name: str, sends: bool, channel: Channel, messages: Sequence[Message], place: Place
+    ) -> str:
+        """The client's method, or the hook that takes what it receives."""
+        python = names.snake(name)
+        if sends:
+            qualified = names.snake(f"{name} {channel.name}")
+            return self._attributes.settle(
+                name, place.location, python, f"send_{python}", qualified
+            )
+        if len(messages) > 1:
+            hook = python if python.startswith("on_") else f"on_{python}"
+            return self._attributes.settle(name, place.location, hook, f"{hook}_messages")
+        return self._of_messages[messages[0]] if messages else self._of_channels[channel.pointer]
+
+    def _listed(self, place: Place) -> tuple[Message, ...]:
+        listed = place.get("messages")
+        found = (self._messages.at(item) for item in listed.items()) if listed else ()
+        return tuple(dict.fromkeys(message for message in found if message))
+
+    def _reply(
+        self, name: str, place: Place, channel: Channel, requests: Sequence[Message]
+    ) -> Reply | None:
+        reply = place.get("reply")
+        if reply is None:
+            return None
+        place_of_channel = reply.get("channel")
+        if place_of_channel is not None:
+            self._messages.of_channel(place_of_channel.key, place_of_channel)
+            channel = self._channels.at(place_of_channel)
+            self._name_hooks(channel)
+        others = tuple(message for message in channel.messages if message not in requests)
+        messages = self._listed(reply) or others or channel.messages
+        if not messages or (place_of_channel is None and not self._listed(reply)):
+            self._report.warn(
+                "reply-unknown",
+                f"the reply to operation {shown(name)} names no message; the operation is generated without it",
+                place.key_location("reply"),
+                "give the reply a channel with messages",
+            )
+            return None
+        address = reply.get("address")
+        return Reply(
+            channel=channel,
+            address=(address.text("location") or None) if address else None,
+            messages=messages,
+            type=expression(message.type for message in messages),
+        )
+
+    def _message_hook(self, message: Message, name: str) -> Hook:
+        received = [
+            made
+            for made in self.operations
+            if made.action == "receive" and message in made.messages
+        ]
+        alone = (made.doc for made in received if len(made.messages) == 1)
+        doc = next(alone, message.doc)
+        return Hook(name, message.type, message, None, None, self._answer(received), doc)
+
+    def _answer(self, operations: Sequence[Operation]) -> str | None:
+        """What a handler returns that answers any of `operations`."""
+        replies = (made.reply.type for made in operations if made.reply)
+        return expression(kind for reply in replies for kind in reply.split(" | ")) or None
+
+    def _demands(self, name: str) -> bool:
+        """Whether a class cannot be made without arguments."""
+        return any(
+            field.required and field.fill is None and field.schema.const is None
+            for record in self._lineage(name)
+            for field in record.properties
+        )
+
+    def _lineage(self, name: str) -> Iterator[Record]:
+        """A class and its bases."""
+        record = self._records.get(name)
+        if record is not None:
+            yield record
+            for base in record.bases:
+                yield from self._lineage(base)
