@@ -13,7 +13,7 @@ from typing import TypeAlias
 
 import pytest
 import yaml
-from aoba_gen import build
+from aoba_gen import build_operations
 from aoba_runtime import BadMessage, Client
 from click.testing import Result
 
@@ -217,4 +217,6 @@ def test_two_bases_may_not_disagree(refuse: Refuse) -> None:
 
 
 def test_the_client_keeps_its_own_names() -> None:
-    assert {name for name in dir(Client) if not name.startswith("_")} <= build.CLIENT_NAMES
+    assert {
+        name for name in dir(Client) if not name.startswith("_")
+    } <= build_operations.CLIENT_NAMES

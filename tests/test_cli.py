@@ -19,6 +19,7 @@ from click.testing import Result
 Cli: TypeAlias = Callable[..., Result]
 
 REFUSED = Path(__file__).parent / "cases" / "refused"
+WARNED = Path(__file__).parent / "cases" / "warned"
 PACKAGE = "aoba_voice_call_signaling"
 FILES = [
     *("__init__.py", "calls.py", "client.py", "messages.py", "models.py", "operations.py"),
@@ -416,3 +417,17 @@ def test_a_refusal_reads_the_same_from_a_process(tmp_path: Path) -> None:
     folder = REFUSED / "several-problems"
     done = process("spec.yaml", "-o", tmp_path / "out", cwd=folder)
     assert f"{done.stderr}exit {done.returncode}\n" == (folder / "expected.txt").read_text()
+
+
+# What is warned of, and how
+
+
+@pytest.mark.parametrize("case", sorted(place.name for place in WARNED.iterdir()))
+def test_warned(cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, case: str) -> None:
+    """Each case is a folder: the document, and `expected.txt` with what is said of it; a package is written."""
+    shutil.copy(WARNED / case / "spec.yaml", tmp_path)
+    monkeypatch.chdir(tmp_path)
+    result: Result = cli("spec.yaml", "-o", "out", "--package", "api")
+    assert result.stderr == (WARNED / case / "expected.txt").read_text()
+    assert result.exit_code == 0
+    assert (tmp_path / "out" / "api" / "client.py").is_file()

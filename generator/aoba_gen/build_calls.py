@@ -47,6 +47,11 @@ class _Candidate:
     extension: Extension
     rank: int
 
+    @property
+    def payload(self) -> str:
+        """The class of the payload."""
+        return self.message.payload or ""
+
 
 class _Binder:
     def __init__(self, model: Model, places: Mapping[str, Place], report: Report) -> None:
@@ -153,7 +158,7 @@ class _Binder:
         return CallSignal(
             python=kind.python,
             snake=names.snake(kind.python),
-            payload=message.payload,
+            payload=candidate.payload,
             method=operation.method,
             hook=next(hook.python for hook in self._model.hooks if hook.message == message),
             parts=parts,
@@ -178,7 +183,7 @@ class _Binder:
                 return None
             found = [way]
         else:
-            found = self._fields.find(candidate.message.payload, field)
+            found = self._fields.find(candidate.payload, field)
         if not field.is_required:
             return next(iter(found), None)
         sure = [way for way in found if self._fields.is_sure(way)]
@@ -201,7 +206,7 @@ class _Binder:
                 f"{shown(candidate.message.name)} has no {field.key!r}: "
                 f"no {_kind_name(field)} in it is called {', '.join(field.usual)}"
             )
-        possible = sure or self._fields.possible(candidate.message.payload, field)
+        possible = sure or self._fields.possible(candidate.payload, field)
         self._warn(
             candidate,
             "call-field",
@@ -215,7 +220,7 @@ class _Binder:
         return None
 
     def _walked(self, path: str, wish: Wish, candidate: _Candidate) -> Way | None:
-        way, missing = self._fields.walk(candidate.message.payload, path)
+        way, missing = self._fields.walk(candidate.payload, path)
         if way is None:
             self._report.error(
                 "call-extension",
@@ -284,7 +289,7 @@ class _Binder:
                     arguments.append(Argument(each.python, member=member))
             return tuple(arguments)
 
-        payload = candidate.message.payload
+        payload = candidate.payload
         parts.append(Made("message", payload, made(payload, ())))
         return tuple(parts) if is_complete else ()
 

@@ -100,11 +100,14 @@ class Operations:
         self._name_hooks(channel)
         messages = self._listed(place) or channel.messages
         sends = (place.text("action") == "send") != self._flips
+        method = self._method(name, sends, channel, messages, place)
         headers = [message.headers for message in messages if message.headers]
         return Operation(
             name=name,
-            constant=self._constants.settle(name, place.location, names.constant(name)),
-            method=self._method(name, sends, channel, messages, place),
+            constant=self._constants.settle(
+                name, place.location, names.constant(name), names.constant(method), quiet=True
+            ),
+            method=method,
             action="send" if sends else "receive",
             channel=channel,
             messages=messages,
@@ -125,9 +128,7 @@ class Operations:
         python = names.snake(name)
         if sends:
             qualified = names.snake(f"{name} {channel.name}")
-            return self._attributes.settle(
-                name, place.location, python, f"send_{python}", qualified
-            )
+            return self._attributes.settle(name, place.location, python, qualified)
         if len(messages) > 1:
             hook = python if python.startswith("on_") else f"on_{python}"
             return self._attributes.settle(name, place.location, hook, f"{hook}_messages")

@@ -117,10 +117,10 @@ class Scope:
             self._claims[python] = (name, location)
         return python
 
-    def settle(self, name: str, location: Location, *candidates: str) -> str:
+    def settle(self, name: str, location: Location, *candidates: str, quiet: bool = False) -> str:
         """Keep the first free one of `candidates`, then of numbered ones, for what the document calls `name`.
 
-        Reports by a warning when that is not the first of them. Returns the name kept.
+        Reports by a warning when that is not the first of them, unless `quiet`. Returns the name kept.
         """
         first = candidates[0]
         numbered = (f"{first}_{number}" for number in count(2))
@@ -130,7 +130,7 @@ class Scope:
             if python not in self._reserved and python not in self._claims
         )
         self._claims[python] = (name, location)
-        if python != first:
+        if python != first and not quiet:
             holder = (
                 "{} ({})".format(shown(self._claims[first][0]), self._claims[first][1])
                 if first in self._claims

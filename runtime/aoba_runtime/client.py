@@ -57,6 +57,7 @@ class Client:
         answers: Sequence[Operation[Any]] = (),
     ) -> None:
         self._transport = transport
+        self._carries = bool(getattr(transport, "carries_headers", False))
         self._channels = tuple(channels)
         self._answers = tuple(answers)
         self._handlers: dict[Message[Any], Handlers] = {
@@ -64,6 +65,8 @@ class Client:
             for channel in channels
             for message in channel.messages or (channel.raw,)
         }
+        self._hooks: dict[tuple[Message[Any], ...], Hook[Any]] = {}
+        self._request_hooks: dict[tuple[Message[Any], ...], RequestHook[Any, Any]] = {}
         self._conversations = Conversations()
         self._requests = Requests()
         self._running: set[asyncio.Future[Any]] = set()
@@ -97,10 +100,11 @@ class Client:
         return None
 
     def _hook(self, *messages: Message[T]) -> Hook[T]:
-        return Hook([self._handlers[message] for message in messages])
+        return self._hooks.setdefault(messages, Hook([self._handlers[one] for one in messages]))
 
     def _request_hook(self, *messages: Message[T]) -> RequestHook[T, Any]:
-        return RequestHook([self._handlers[message] for message in messages])
+        parts = [self._handlers[message] for message in messages]
+        return self._request_hooks.setdefault(messages, RequestHook(parts))
 
     # Sending
 
@@ -174,11 +178,6 @@ class Client:
         if conversation is not None:
             to = self._conversations.address(conversation, to)
         return Outgoing(data, to, address, wire or None)
-
-    @property
-    def _carries(self) -> bool:
-        """Whether the transport carries headers."""
-        return bool(getattr(self._transport, "carries_headers", False))
 
     def _headers(self, message: Message[Any], given: object) -> Mapping[str, object] | None:
         """The headers as JSON; where none are `given`, those that need nothing said; `None` if some have to be."""
