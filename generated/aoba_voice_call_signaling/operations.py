@@ -5,13 +5,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Final
+from typing import Any, Final
 
 from aoba_runtime import Operation, Server
 
 from . import messages
 
-INITIATE_CALL: Final = Operation(
+INITIATE_CALL: Final[Operation[None]] = Operation(
     "initiateCall",
     action="send",
     channel="callSignaling",
@@ -19,7 +19,7 @@ INITIATE_CALL: Final = Operation(
     messages=(messages.CALL_INITIATE,),
     method="initiate_call",
 )
-RECEIVE_CALL_INITIATE: Final = Operation(
+RECEIVE_CALL_INITIATE: Final[Operation[None]] = Operation(
     "receiveCallInitiate",
     action="receive",
     channel="callSignaling",
@@ -27,7 +27,7 @@ RECEIVE_CALL_INITIATE: Final = Operation(
     messages=(messages.CALL_INITIATE,),
     method="on_call_initiate",
 )
-ACCEPT_CALL: Final = Operation(
+ACCEPT_CALL: Final[Operation[None]] = Operation(
     "acceptCall",
     action="send",
     channel="callSignaling",
@@ -35,7 +35,7 @@ ACCEPT_CALL: Final = Operation(
     messages=(messages.CALL_ACCEPT,),
     method="accept_call",
 )
-REJECT_CALL: Final = Operation(
+REJECT_CALL: Final[Operation[None]] = Operation(
     "rejectCall",
     action="send",
     channel="callSignaling",
@@ -43,7 +43,7 @@ REJECT_CALL: Final = Operation(
     messages=(messages.CALL_REJECT,),
     method="reject_call",
 )
-SEND_BUSY: Final = Operation(
+SEND_BUSY: Final[Operation[None]] = Operation(
     "sendBusy",
     action="send",
     channel="callSignaling",
@@ -51,7 +51,7 @@ SEND_BUSY: Final = Operation(
     messages=(messages.CALL_BUSY,),
     method="send_busy",
 )
-SEND_OFFER: Final = Operation(
+SEND_OFFER: Final[Operation[None]] = Operation(
     "sendOffer",
     action="send",
     channel="callSignaling",
@@ -59,7 +59,7 @@ SEND_OFFER: Final = Operation(
     messages=(messages.CALL_OFFER,),
     method="send_offer",
 )
-RECEIVE_OFFER: Final = Operation(
+RECEIVE_OFFER: Final[Operation[None]] = Operation(
     "receiveOffer",
     action="receive",
     channel="callSignaling",
@@ -67,7 +67,7 @@ RECEIVE_OFFER: Final = Operation(
     messages=(messages.CALL_OFFER,),
     method="on_call_offer",
 )
-SEND_ANSWER: Final = Operation(
+SEND_ANSWER: Final[Operation[None]] = Operation(
     "sendAnswer",
     action="send",
     channel="callSignaling",
@@ -75,7 +75,7 @@ SEND_ANSWER: Final = Operation(
     messages=(messages.CALL_ANSWER,),
     method="send_answer",
 )
-RECEIVE_ANSWER: Final = Operation(
+RECEIVE_ANSWER: Final[Operation[None]] = Operation(
     "receiveAnswer",
     action="receive",
     channel="callSignaling",
@@ -83,7 +83,7 @@ RECEIVE_ANSWER: Final = Operation(
     messages=(messages.CALL_ANSWER,),
     method="on_call_answer",
 )
-SEND_ICE_CANDIDATE: Final = Operation(
+SEND_ICE_CANDIDATE: Final[Operation[None]] = Operation(
     "sendIceCandidate",
     action="send",
     channel="callSignaling",
@@ -91,7 +91,7 @@ SEND_ICE_CANDIDATE: Final = Operation(
     messages=(messages.CALL_ICE_CANDIDATE,),
     method="send_ice_candidate",
 )
-RECEIVE_ICE_CANDIDATE: Final = Operation(
+RECEIVE_ICE_CANDIDATE: Final[Operation[None]] = Operation(
     "receiveIceCandidate",
     action="receive",
     channel="callSignaling",
@@ -99,7 +99,7 @@ RECEIVE_ICE_CANDIDATE: Final = Operation(
     messages=(messages.CALL_ICE_CANDIDATE,),
     method="on_call_ice_candidate",
 )
-SEND_HANGUP: Final = Operation(
+SEND_HANGUP: Final[Operation[None]] = Operation(
     "sendHangup",
     action="send",
     channel="callSignaling",
@@ -107,7 +107,7 @@ SEND_HANGUP: Final = Operation(
     messages=(messages.CALL_HANGUP,),
     method="send_hangup",
 )
-RECEIVE_HANGUP: Final = Operation(
+RECEIVE_HANGUP: Final[Operation[None]] = Operation(
     "receiveHangup",
     action="receive",
     channel="callSignaling",
@@ -115,7 +115,7 @@ RECEIVE_HANGUP: Final = Operation(
     messages=(messages.CALL_HANGUP,),
     method="on_call_hangup",
 )
-SEND_MUTE_CHANGE: Final = Operation(
+SEND_MUTE_CHANGE: Final[Operation[None]] = Operation(
     "sendMuteChange",
     action="send",
     channel="callSignaling",
@@ -123,7 +123,7 @@ SEND_MUTE_CHANGE: Final = Operation(
     messages=(messages.CALL_MUTE_CHANGE,),
     method="send_mute_change",
 )
-RECEIVE_MUTE_CHANGE: Final = Operation(
+RECEIVE_MUTE_CHANGE: Final[Operation[None]] = Operation(
     "receiveMuteChange",
     action="receive",
     channel="callSignaling",
@@ -132,7 +132,7 @@ RECEIVE_MUTE_CHANGE: Final = Operation(
     method="on_call_mute_change",
 )
 
-OPERATIONS: Final[Mapping[str, Operation]] = MappingProxyType(
+OPERATIONS: Final[Mapping[str, Operation[Any]]] = MappingProxyType(
     {
         "initiateCall": INITIATE_CALL,
         "receiveCallInitiate": RECEIVE_CALL_INITIATE,

@@ -12,7 +12,7 @@ from pydantic import Field
 
 from . import models
 
-CALL_INITIATE: Final = Message(
+CALL_INITIATE: Final[Message[models.CallInitiate]] = Message(
     "CallInitiate",
     pointer="#/components/messages/CallInitiate",
     payload=models.CallInitiate,
@@ -22,7 +22,7 @@ CALL_INITIATE: Final = Message(
 )
 """Start a new voice call"""
 
-CALL_ACCEPT: Final = Message(
+CALL_ACCEPT: Final[Message[models.CallAccept]] = Message(
     "CallAccept",
     pointer="#/components/messages/CallAccept",
     payload=models.CallAccept,
@@ -32,7 +32,7 @@ CALL_ACCEPT: Final = Message(
 )
 """Accept an incoming call"""
 
-CALL_REJECT: Final = Message(
+CALL_REJECT: Final[Message[models.CallReject]] = Message(
     "CallReject",
     pointer="#/components/messages/CallReject",
     payload=models.CallReject,
@@ -42,7 +42,7 @@ CALL_REJECT: Final = Message(
 )
 """Decline an incoming call"""
 
-CALL_OFFER: Final = Message(
+CALL_OFFER: Final[Message[models.CallOffer]] = Message(
     "CallOffer",
     pointer="#/components/messages/CallOffer",
     payload=models.CallOffer,
@@ -52,7 +52,7 @@ CALL_OFFER: Final = Message(
 )
 """WebRTC SDP offer"""
 
-CALL_ANSWER: Final = Message(
+CALL_ANSWER: Final[Message[models.CallAnswer]] = Message(
     "CallAnswer",
     pointer="#/components/messages/CallAnswer",
     payload=models.CallAnswer,
@@ -62,7 +62,7 @@ CALL_ANSWER: Final = Message(
 )
 """WebRTC SDP answer"""
 
-CALL_ICE_CANDIDATE: Final = Message(
+CALL_ICE_CANDIDATE: Final[Message[models.CallIceCandidate]] = Message(
     "CallIceCandidate",
     pointer="#/components/messages/CallIceCandidate",
     payload=models.CallIceCandidate,
@@ -72,7 +72,7 @@ CALL_ICE_CANDIDATE: Final = Message(
 )
 """ICE candidate for NAT traversal"""
 
-CALL_HANGUP: Final = Message(
+CALL_HANGUP: Final[Message[models.CallHangup]] = Message(
     "CallHangup",
     pointer="#/components/messages/CallHangup",
     payload=models.CallHangup,
@@ -82,7 +82,7 @@ CALL_HANGUP: Final = Message(
 )
 """End the call"""
 
-CALL_BUSY: Final = Message(
+CALL_BUSY: Final[Message[models.CallBusy]] = Message(
     "CallBusy",
     pointer="#/components/messages/CallBusy",
     payload=models.CallBusy,
@@ -92,7 +92,7 @@ CALL_BUSY: Final = Message(
 )
 """Recipient is on another call"""
 
-CALL_MUTE_CHANGE: Final = Message(
+CALL_MUTE_CHANGE: Final[Message[models.CallMuteChange]] = Message(
     "CallMuteChange",
     pointer="#/components/messages/CallMuteChange",
     payload=models.CallMuteChange,
