@@ -49,7 +49,7 @@ PONG = Message("Pong", pointer="#/channels/c/messages/Pong", payload=Pong)
 CHANNEL: Channel[Ping | Pong] = Channel(
     "c", address="/c", discriminator="type", routes={"ping": PING, "pong": PONG}
 )
-SEND_PING = Operation(
+SEND_PING: Operation[None] = Operation(
     "sendPing", action="send", channel="c", address="/c", messages=(PING,), method="send_ping"
 )
 
