@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
-import gc
-import keyword
 import sys
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, get_args
+from typing import Final
 
 import click
 
-from . import names
-from .diagnostics import Diagnostic, Refused, Report
+from .cli_options import (
+    configuration,
+    exit_code,
+    prepare,
+    refusals,
+    tell,
+    with_disable,
+    with_package,
+)
+from .cli_validate import model_command, rules_command, validate_command
+from .config import Config, Target
+from .diagnostics import Refused, Report
 from .model import Side
 from .pipeline import Current, Options, generate
 from .write import MANIFEST, Outcome, Plan, State, Unwritable, apply, diff
 
-_USAGE_RULES: Final = frozenset({"file-missing", "file-is-folder", "file-unreadable"})
 _STATES: Final = {
     State.MISSING: "missing",
     State.STALE: "stale",
@@ -33,51 +41,49 @@ Examples:
       in CI: exit 1 and say what is not as generated
   aoba-gen spec/voice-call-signaling.yaml -o generated/ --diff
       show what a run would change
+  aoba-gen
+      generate every document of [tool.aoba-gen] in pyproject.toml
+\b
+Further commands, each with a --help of its own:
+  aoba-gen validate SPEC...   check documents and write nothing
+  aoba-gen model SPEC         print what templates read
+  aoba-gen rules              list the rules
 \b
 Exit codes: 0 all is well; 1 the document has errors, or the output is not as generated; 2 a wrong call.
 """
 
 
-def _package(context: click.Context, parameter: click.Parameter, value: str | None) -> str | None:
-    if value is not None and (not value.isidentifier() or keyword.iskeyword(value)):
-        raise click.BadParameter(
-            f"{value!r} is no name for a Python package; write letters, digits and '_'"
-        )
-    if value is not None and (names.is_taken_module(value) or value.startswith("__")):
-        raise click.BadParameter(f"{value!r} is a name that Python or its libraries use")
-    return value
+class _Commands(click.Group):
+    """A group in which what names no command is for the first one."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        known = self.list_commands(ctx)
+        return super().parse_args(ctx, args if args and args[0] in known else ["generate", *args])
 
 
-@click.command(
-    epilog=_EXAMPLES,
+@click.group(
+    cls=_Commands,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
-@click.argument("spec", type=click.Path(path_type=Path))
-@click.option(
-    "-o",
-    "--out",
-    required=True,
-    type=click.Path(path_type=Path),
-    help="Folder to put the package in.",
-)
-@click.option(
-    "--package",
-    callback=_package,
-    metavar="NAME",
-    help="Name of the package; else made from the title.",
-)
-@click.option(
-    "--side",
-    type=click.Choice(get_args(Side)),
-    help="Whom to generate for: the application that the document describes (default from 3.0 on), or its peer "
-    "(default in 2.x).",
-)
+def main() -> None:
+    """Generate typed Python clients from AsyncAPI documents."""
+
+
+for command in (validate_command, model_command, rules_command):
+    main.add_command(command)
+
+
+@main.command("generate", epilog=_EXAMPLES)
+@click.argument("spec", required=False, type=click.Path(path_type=Path))
+@click.option("-o", "--out", type=click.Path(path_type=Path), help="Folder to put the package in.")
+@with_package
 @click.option(
     "--templates",
     type=click.Path(path_type=Path, exists=True, file_okay=False),
     metavar="DIR",
     help="Folder with templates of your own; one that has the name of ours takes its place.",
 )
+@with_disable
 @click.option(
     "--check", is_flag=True, help="Write nothing; exit 1 unless the output is as generated."
 )
@@ -92,12 +98,13 @@ def _package(context: click.Context, parameter: click.Parameter, value: str | No
 )
 @click.option("-q", "--quiet", is_flag=True, help="Print errors only.")
 @click.version_option(package_name="aoba-gen", message="%(prog)s %(version)s")
-def main(
-    spec: Path,
-    out: Path,
+def generate_command(
+    spec: Path | None,
+    out: Path | None,
     package: str | None,
     side: Side | None,
     templates: Path | None,
+    disable: tuple[str, ...],
     check: bool,
     show_diff: bool,
     force: bool,
@@ -107,36 +114,72 @@ def main(
 
     The package is named after the document's title and lies in the folder OUT. Only files that aoba-gen wrote are ever
     replaced or deleted, and none that was edited by hand since, unless --force says so.
+
+    Without SPEC: every document that [tool.aoba-gen] in pyproject.toml lists.
     """
-    # A short run that builds much and drops little spends a tenth of its time on collecting.
-    gc.set_threshold(20_000, 50, 1000)
-    sys.setrecursionlimit(5_000)  # schemas may refer to each other in long chains
-    report = Report()
-    try:
-        plan = generate(spec, out, package, report, Options(side, templates))
-        _tell(report.diagnostics)
-        if isinstance(plan, Current):
-            _summarize(plan.folder, Outcome((), plan.files, (), ()), quiet or show_diff)
-            return
-        if show_diff:
-            click.echo(diff(plan, force=force), nl=False)
-            _tell_kept(plan.folder, plan.outcome(force=force))
-        if check:
-            _check(plan, quiet)
-        elif not show_diff:
-            _write(plan, force, quiet)
-    except Refused as refused:
-        _tell(refused.diagnostics)
-        sys.exit(2 if all(found.rule in _USAGE_RULES for found in refused.diagnostics) else 1)
-    except (Unwritable, OSError) as problem:  # the output folder, or where the summary goes
-        click.echo(f"aoba-gen: {problem}", err=True)
-        sys.exit(2)
+    prepare()
+    with refusals():
+        config, report = configuration(disable)
+    given = Target(spec, out, package, side, templates) if spec and out else None
+    if spec and not out:
+        raise click.UsageError("Missing option '-o' / '--out'.")
+    targets = (given,) if given else _configured(config, out, package, side, templates)
+    codes = []
+    for target in targets:
+        options = Options(target.side, target.templates or config.templates)
+        run = _Run(check, show_diff, force, quiet)
+        codes.append(run.generate(target, options, Report(report.disabled)))
+    sys.exit(max(codes))
 
 
-def _check(plan: Plan, quiet: bool) -> None:
+def _configured(config: Config, *given: object) -> tuple[Target, ...]:
+    """The documents of the project; options that are about one document have no place beside them."""
+    if not config.targets:
+        raise click.UsageError(
+            "Missing argument 'SPEC': name a document, or list them in [tool.aoba-gen] of pyproject.toml."
+        )
+    if any(one is not None for one in given):
+        raise click.UsageError(
+            "--out, --package, --side and --templates go with a SPEC; [tool.aoba-gen] has its own for each document."
+        )
+    return config.targets
+
+
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """One document after the other, as the flags say."""
+
+    check: bool
+    diff: bool
+    force: bool
+    quiet: bool
+
+    def generate(self, target: Target, options: Options, report: Report) -> int:
+        """Generate a document's package, or say what that would do; the exit code."""
+        try:
+            plan = generate(target.spec, target.out, target.package, report, options)
+            tell(report.diagnostics)
+            if isinstance(plan, Current):
+                _summarize(plan.folder, Outcome((), plan.files, (), ()), self.quiet or self.diff)
+                return 0
+            if self.diff:
+                click.echo(diff(plan, force=self.force), nl=False)
+                _tell_kept(plan.folder, plan.outcome(force=self.force))
+            if self.check:
+                return _check(plan, self.quiet)
+            return 0 if self.diff else _write(plan, self.force, self.quiet)
+        except Refused as refused:
+            tell(refused.diagnostics)
+            return exit_code(refused)
+        except (Unwritable, OSError) as problem:  # the output folder, or where the summary goes
+            click.echo(f"aoba-gen: {problem}", err=True)
+            return 2
+
+
+def _check(plan: Plan, quiet: bool) -> int:
     if plan.clean:
         _summarize(plan.folder, plan.outcome(), quiet)
-        return
+        return 0
     for change in plan.changes:
         if change.state is not State.UNCHANGED:
             click.echo(f"{_STATES[change.state]}: {plan.folder / change.path}")
@@ -147,15 +190,14 @@ def _check(plan: Plan, quiet: bool) -> None:
         f"{plan.folder} is not as generated: run aoba-gen without --check{force} and commit the result",
         err=True,
     )
-    sys.exit(1)
+    return 1
 
 
-def _write(plan: Plan, force: bool, quiet: bool) -> None:
+def _write(plan: Plan, force: bool, quiet: bool) -> int:
     outcome = apply(plan, force=force)
     _summarize(plan.folder, outcome, quiet)
     _tell_kept(plan.folder, outcome)
-    if outcome.kept:
-        sys.exit(1)
+    return 1 if outcome.kept else 0
 
 
 def _tell_kept(folder: Path, outcome: Outcome) -> None:
@@ -164,11 +206,6 @@ def _tell_kept(folder: Path, outcome: Outcome) -> None:
             f"{folder / path}: kept, because it was edited by hand or is not ours; --force overwrites it",
             err=True,
         )
-
-
-def _tell(diagnostics: tuple[Diagnostic, ...]) -> None:
-    for found in diagnostics:
-        click.echo(str(found), err=True)
 
 
 def _summarize(folder: Path, outcome: Outcome, quiet: bool) -> None:

@@ -56,9 +56,13 @@ class Refused(Exception):
 
 
 class Report:
-    """Collects the diagnostics of a run, so that all of them are shown at once."""
+    """Collects the diagnostics of a run, so that all of them are shown at once.
 
-    def __init__(self) -> None:
+    Warnings of the rules that are `disabled` are dropped.
+    """
+
+    def __init__(self, disabled: Iterable[str] = ()) -> None:
+        self.disabled = frozenset(disabled)
         self._diagnostics: list[Diagnostic] = []
 
     def error(self, rule: str, message: str, location: Location, hint: str = "") -> None:
@@ -67,7 +71,8 @@ class Report:
 
     def warn(self, rule: str, message: str, location: Location, hint: str = "") -> None:
         """Note something the user should know of that stops nothing."""
-        self._diagnostics.append(Diagnostic(rule, message, location, hint, Severity.WARNING))
+        if rule not in self.disabled:
+            self._diagnostics.append(Diagnostic(rule, message, location, hint, Severity.WARNING))
 
     def extend(self, diagnostics: Iterable[Diagnostic]) -> None:
         """Take over diagnostics made elsewhere."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Set
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +15,7 @@ from .model import Model, Side
 from .render import TEMPLATES, render
 from .resolve import Document, resolve
 from .validate import check_rules
+from .validate_parts import Written
 from .validate_structure import check_structure
 from .write import Plan, plan, sealed
 
@@ -23,20 +24,19 @@ from .write import Plan, plan, sealed
 class Options:
     """What a run may be told beside the document and where its package goes.
 
-    `side` is whom the package is for, `templates` a folder of the user's own, `disabled` the rules that are off.
+    `side` is whom the package is for, `templates` a folder of the user's own.
     """
 
     side: Side | None = None
     templates: Path | None = None
-    disabled: Set[str] = frozenset()
 
 
-def check(source: Source, report: Report, disabled: Set[str] = frozenset()) -> Document:
+def check(source: Source, report: Report) -> Document:
     """The document in `source`, once it is valid; raises `Refused` with everything that is wrong with it."""
     with _shallow(source, report):
         document = resolve(source, report)
-        check_structure(document.as_written, report)
-        check_rules(document, report, disabled)
+        found = check_structure(document.as_written, report)
+        check_rules(Written(document.as_written, document, found), report)
         report.raise_errors()
         return document
 
@@ -45,7 +45,7 @@ def compile_model(
     source: Source, package: str | None, report: Report, options: Options = Options()
 ) -> Model:
     """The model of a loaded document; raises `Refused` with everything that is wrong with it."""
-    return _compile(check(source, report, options.disabled), package, report, options)
+    return _compile(check(source, report), package, report, options)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +65,7 @@ def generate(
     `Unwritable` for an output folder that cannot.
     """
     source = load(spec, report)
-    document = check(source, report, options.disabled)
+    document = check(source, report)
     model = _compile(document, package, report, options)
     folder = out / model.package
     seal = _seal(document, model.package, options)

@@ -1,121 +1,109 @@
-"""What a document must be to be an AsyncAPI 3.0 document: structure first, then named rules, one function each."""
+"""The rules of the specification by name: each a function that looks at a document and says what breaks it.
+
+An error makes a package wrong or impossible, or is what the specification says must not be; a warning is a contradiction
+that stops nothing. The structure of a document is `validate_structure`'s.
+"""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterator, Mapping, Set
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Final
 
-from .diagnostics import Report, shown, suggestion
-from .resolve import Document, Place, reference
-
-
-def check_rules(document: Document, report: Report, disabled: Set[str] = frozenset()) -> None:
-    """Report what the rules that are not `disabled` find."""
-    for rule in RULES:
-        rule(document, report)
-
-
-def _channels(document: Document) -> Iterator[tuple[str, Place]]:
-    channels = document.root.get("channels")
-    return channels.fields() if channels else iter(())
-
-
-def _operations(document: Document) -> Iterator[tuple[str, Place]]:
-    operations = document.root.get("operations")
-    return operations.fields() if operations else iter(())
-
-
-def operation_channel(document: Document, report: Report) -> None:
-    """An operation's channel is one of the document's channels."""
-    known = {channel.pointer: name for name, channel in _channels(document)}
-    for name, operation in _operations(document):
-        channel, raw = operation.get("channel"), operation.raw("channel")
-        if channel and raw and _leads_elsewhere(channel, raw, known):
-            report.error(
-                "operation-channel",
-                f"operation {shown(name)} uses {shown(channel.pointer)}, which is no channel of this document",
-                raw.location,
-                f"write: $ref: '#/channels/{next(iter(known.values()), 'name')}'",
-            )
-
-
-def operation_messages(document: Document, report: Report) -> None:
-    """An operation's messages are messages of its channel."""
-    for name, operation in _operations(document):
-        channel, messages = operation.get("channel"), operation.get("messages")
-        of_channel = channel.get("messages") if channel else None
-        known = {message.pointer: key for key, message in of_channel.fields()} if of_channel else {}
-        for raw in messages.raw_items() if messages and channel else ():
-            message = document.follow(raw)
-            if channel and _leads_elsewhere(message, raw, known):
-                report.error(
-                    "operation-message",
-                    f"operation {shown(name)} names {shown(message.pointer)}, "
-                    f"which is no message of its channel {shown(channel.key)}",
-                    raw.location,
-                    (
-                        f"the channel has {', '.join(map(shown, known.values()))}"
-                        if known
-                        else "add it to the channel"
-                    ),
-                )
-
-
-def channel_servers(document: Document, report: Report) -> None:
-    """A channel's servers are servers of the document."""
-    servers = document.root.get("servers")
-    known = {server.pointer: name for name, server in servers.fields()} if servers else {}
-    for name, channel in _channels(document):
-        listed = channel.get("servers")
-        for raw in listed.raw_items() if listed else ():
-            server = document.follow(raw)
-            if _leads_elsewhere(server, raw, known):
-                report.error(
-                    "channel-server",
-                    f"channel {shown(name)} is on {shown(server.pointer)}, which is no server of this document",
-                    raw.location,
-                    f"write: $ref: '#/servers/{next(iter(known.values()), 'name')}'",
-                )
-
-
-def _leads_elsewhere(target: Place, raw: Place, known: Mapping[str, str]) -> bool:
-    """Whether a reference leads to something, and to none of the `known`; others have been reported already."""
-    return (
-        reference(raw.node) is not None
-        and reference(target.node) is None
-        and target.pointer not in known
-    )
-
-
-def server_address(document: Document, report: Report) -> None:
-    """A server's host is a host, with a port perhaps; its pathname begins with a slash."""
-    servers = document.root.get("servers")
-    for name, server in servers.fields() if servers else ():
-        host, path = server.get("host"), server.text("pathname")
-        if (
-            host
-            and isinstance(host.value(), str)
-            and not re.fullmatch(r"[^\s/\"'<>{}]+", server.text("host"))
-        ):
-            report.error(
-                "server-host",
-                f"the host of server {shown(name)} is {shown(host.value())}, expected a name or address and perhaps a port",
-                host.location,
-                "such as 'api.example.com:8443'; scheme and path have fields of their own",
-            )
-        if path and not path.startswith("/"):
-            report.error(
-                "server-pathname",
-                f"the pathname of server {shown(name)} is {shown(path)}, expected it to begin with '/'",
-                server.key_location("pathname"),
-                f"write: pathname: /{path}",
-            )
-
-
-RULES: Final[tuple[Callable[[Document, Report], None], ...]] = (
-    operation_channel,
-    operation_messages,
+from .diagnostics import Report, Severity
+from .validate_channels import (
+    channel_address,
+    channel_parameters,
     channel_servers,
-    server_address,
+    operation_channel,
+    operation_message,
+    reply_message,
 )
+from .validate_ids import message_id, operation_id, tag_name
+from .validate_parts import Findings, Written
+from .validate_schemas import (
+    headers_object,
+    schema_enum,
+    schema_limits,
+    schema_pattern,
+    schema_required,
+)
+from .validate_servers import (
+    allowed_default,
+    scheme_scope,
+    security_scheme,
+    security_scope,
+    server_host,
+    server_pathname,
+    server_variables,
+)
+from .validate_values import message_example, schema_default, schema_example
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """A rule; one that is `needed` cannot be turned off, as no package can be made of what breaks it."""
+
+    check: Callable[[Written], Findings]
+    severity: Severity = Severity.WARNING
+    needed: bool = False
+
+    @property
+    def name(self) -> str:
+        """What it is called in diagnostics and in options."""
+        return self.check.__name__.replace("_", "-")
+
+    @property
+    def sentence(self) -> str:
+        """What it demands, in one sentence."""
+        return (self.check.__doc__ or "").strip()
+
+
+RULES: Final = (
+    Rule(operation_id),
+    Rule(message_id),
+    Rule(tag_name),
+    Rule(channel_address, Severity.ERROR),
+    Rule(channel_parameters),
+    Rule(channel_servers),
+    Rule(operation_channel, Severity.ERROR, needed=True),
+    Rule(operation_message, Severity.ERROR, needed=True),
+    Rule(reply_message),
+    Rule(server_variables),
+    Rule(server_host),
+    Rule(server_pathname),
+    Rule(allowed_default),
+    Rule(security_scheme),
+    Rule(security_scope),
+    Rule(scheme_scope),
+    Rule(headers_object),
+    Rule(schema_pattern),
+    Rule(schema_limits),
+    Rule(schema_required),
+    Rule(schema_enum),
+    Rule(message_example),
+    Rule(schema_example),
+    Rule(schema_default),
+)
+
+
+TOLD: Final = {
+    "newer-version": "A document uses only what its own version of AsyncAPI has.",
+    "ref-unescaped": "The names in a reference are escaped.",
+    "remote-ref": "A schema lies on this machine.",
+}
+"""The warnings of other passes: what each wishes for."""
+
+OPTIONAL: Final[Mapping[str, str]] = {
+    rule.name: rule.sentence for rule in RULES if not rule.needed
+} | TOLD
+"""What can be turned off, by name, and what it demands."""
+
+
+def check_rules(written: Written, report: Report) -> None:
+    """Report what the rules find that the report has not disabled."""
+    for rule in RULES:
+        if rule.needed or rule.name not in report.disabled:
+            tell = report.error if rule.severity is Severity.ERROR else report.warn
+            for found in rule.check(written):
+                tell(rule.name, found.message, found.location, found.hint)

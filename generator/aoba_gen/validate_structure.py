@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Final
+from typing import Final, TypeAlias
 
 from . import names
 from .diagnostics import Location, Report, shown, suggestion
@@ -27,19 +27,32 @@ _SCHEMAS: Final = ("Schema", "JsonSchema")
 _REFERENCE: Final = shape_of("Reference")
 
 
-def check_structure(document: Document, report: Report) -> None:
-    """Report what the tables of the document's version do not allow; `document` is as written, before any lift."""
-    tables = VERSIONS[document.root.text("asyncapi")]
-    _Structure(tables, report).check(document.root, shape_of("Document"), "the document")
+Found: TypeAlias = dict[str, list[Place]]
+"""The places of objects by the names of their tables."""
+
+
+def check_structure(document: Document, report: Report) -> Found:
+    """Report what the tables of the document's version do not allow, and say what stands where.
+
+    `document` is as written, before any lift. A referred file of another version is held against that one's tables.
+    """
+    found: Found = {}
+    structure = _Structure(document.version, report, set(), found)
+    structure.check(document.root, shape_of("Document"), "the document")
+    return found
 
 
 class _Structure:
     """Checks every object against its table."""
 
-    def __init__(self, tables: Tables, report: Report) -> None:
-        self._tables = tables
+    def __init__(
+        self, version: str, report: Report, seen: set[tuple[str, Shape]], found: Found
+    ) -> None:
+        self._version = version
+        self._tables = VERSIONS[version]
         self._report = report
-        self._seen: set[tuple[str, Shape]] = set()
+        self._seen = seen
+        self._found = found
 
     def check(self, raw: Place, shape: Shape, what: str, parent: Object | None = None) -> None:
         """Check what stands at `raw`, in `parent`, and all below; `what` names it in messages."""
@@ -54,6 +67,10 @@ class _Structure:
                 return
             place = raw.document.follow(raw)
             if reference(place.node) is not None:  # leads nowhere, which has been reported
+                return
+            if place.version != self._version:
+                other = _Structure(place.version, self._report, self._seen, self._found)
+                other.check(place, shape, what, parent)
                 return
         if shape.kind == "one":
             shape = shape_of(self._variant(shape.name, place.node, parent))
@@ -109,6 +126,7 @@ class _Structure:
     def _check_fields(self, place: Place, name: str, table: Table, what: str) -> None:
         node = place.node
         assert isinstance(node, Object)
+        self._found.setdefault(name, []).append(place)
         for key, child in place.raw_fields():
             if (shape := table.fields.get(key)) is not None:
                 self.check(child, shape, f"{key!r} of {what}", node)
@@ -150,7 +168,11 @@ class _Structure:
                 self.check(child, tables.objects[name].fields[key], f"{key!r} of {what}")
                 return
         near = suggestion(key, table.fields)
-        if known_by and not near:
+        whole = self._tables.objects.get(name.removesuffix("Trait"), table).fields.get(key)
+        if child and whole:
+            self.check(child, whole, f"{key!r} of {what}")
+            near = f"a trait cannot have {key!r}: give it to what uses the trait"
+        elif known_by and not near:
             versions = ", ".join(tables.version for tables in known_by)
             near = f"AsyncAPI {versions} {'knows' if len(known_by) == 1 else 'know'} it"
         self._report.error(

@@ -1,0 +1,114 @@
+"""What the commands share: their options, the groundwork of a run, and how diagnostics are told."""
+
+from __future__ import annotations
+
+import gc
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final, TypeVar, get_args
+
+import click
+
+from .config import Config, find_config, package_fault, read_config
+from .diagnostics import Diagnostic, Refused, Report, suggestion
+from .model import Side
+from .validate import OPTIONAL
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+_USAGE_RULES: Final = frozenset({"file-missing", "file-is-folder", "file-unreadable"})
+
+
+def _package(context: click.Context, parameter: click.Parameter, value: str | None) -> str | None:
+    if value is not None and (reason := package_fault(value)):
+        raise click.BadParameter(reason)
+    return value
+
+
+def _rules(
+    context: click.Context, parameter: click.Parameter, values: tuple[str, ...]
+) -> tuple[str, ...]:
+    for value in values:
+        if value not in OPTIONAL:
+            near = (
+                suggestion(value, OPTIONAL) or "'aoba-gen rules' lists those that can be turned off"
+            )
+            raise click.BadParameter(f"there is no rule {value!r} that can be turned off; {near}")
+    return values
+
+
+def with_package(command: Command) -> Command:
+    """The options that say what package a document gives."""
+    for option in (
+        click.option(
+            "--side",
+            type=click.Choice(get_args(Side)),
+            help="Whom to generate for: the application that the document describes (default from 3.0 on), "
+            "or its peer (default in 2.x).",
+        ),
+        click.option(
+            "--package",
+            callback=_package,
+            metavar="NAME",
+            help="Name of the package; else made from the title.",
+        ),
+    ):
+        command = option(command)
+    return command
+
+
+def with_disable(command: Command) -> Command:
+    """The option that turns rules off."""
+    return click.option(
+        "--disable",
+        multiple=True,
+        callback=_rules,
+        metavar="RULE",
+        help="Turn a rule off; can be given again.",
+    )(command)
+
+
+def prepare() -> None:
+    """Set the interpreter up for a short run that builds much and follows long chains of schemas."""
+    gc.set_threshold(20_000, 50, 1000)  # else a tenth of the time goes into collecting
+    sys.setrecursionlimit(5_000)
+
+
+def configuration(disabled: Iterable[str]) -> tuple[Config, Report]:
+    """What the project's pyproject.toml says, and a report in which its rules and `disabled` are off."""
+    file = find_config()
+    config = read_config(file, OPTIONAL, Report()) if file else Config()
+    return config, Report((*config.disabled, *disabled))
+
+
+def tell(diagnostics: Iterable[Diagnostic]) -> None:
+    """Print diagnostics to standard error."""
+    for found in diagnostics:
+        click.echo(str(found), err=True)
+
+
+def exit_code(refused: Refused) -> int:
+    """2 where the call is wrong, as it names no file that can be read; else 1."""
+    return 2 if all(found.rule in _USAGE_RULES for found in refused.diagnostics) else 1
+
+
+@contextmanager
+def refusals() -> Iterator[None]:
+    """Tells what is refused, and ends the program with the code for it."""
+    try:
+        yield
+    except Refused as refused:
+        tell(refused.diagnostics)
+        sys.exit(exit_code(refused))
+
+
+def spec_files(given: tuple[Path, ...], config: Config) -> tuple[Path, ...]:
+    """The documents that a call is about: those given, else those of the project."""
+    specs = given or tuple(dict.fromkeys(target.spec for target in config.targets))
+    if not specs:
+        raise click.UsageError(
+            "Missing argument 'SPEC': name a document, or list them in [tool.aoba-gen] of pyproject.toml."
+        )
+    return specs

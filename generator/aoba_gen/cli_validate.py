@@ -1,0 +1,94 @@
+"""The commands that write nothing: `validate` a document, print its `model`, list the `rules`."""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import asdict
+from pathlib import Path
+
+import click
+
+from .cli_options import (
+    configuration,
+    exit_code,
+    prepare,
+    refusals,
+    spec_files,
+    tell,
+    with_disable,
+    with_package,
+)
+from .diagnostics import Diagnostic, Refused, Report, Severity
+from .formats import FORMATS
+from .load import load
+from .model import Side
+from .pipeline import Options, check, compile_model
+from .validate import OPTIONAL, RULES
+
+
+@click.command("validate")
+@click.argument("specs", metavar="SPEC...", nargs=-1, type=click.Path(path_type=Path))
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(tuple(FORMATS)),
+    default="text",
+    show_default=True,
+    help="How to print what is found.",
+)
+@with_disable
+def validate_command(specs: tuple[Path, ...], form: str, disable: tuple[str, ...]) -> None:
+    """Check AsyncAPI documents: their structure, and what the specification demands.
+
+    Without SPEC: the documents of [tool.aoba-gen] in pyproject.toml. Exit 0 when there is no error, though there may be
+    warnings; 1 when there is; 2 when a document cannot be read.
+    """
+    prepare()
+    with refusals():
+        config, first = configuration(disable)
+    found: list[Diagnostic] = []
+    code = 0
+    for spec in spec_files(specs, config):
+        report = Report(first.disabled)
+        try:
+            check(load(spec, report), report)
+            found.extend(report.diagnostics)
+        except Refused as refused:
+            found.extend(refused.diagnostics)
+            code = max(code, exit_code(refused))
+    found = list(dict.fromkeys(found))
+    click.echo(
+        FORMATS[form](found, {**{rule.name: rule.sentence for rule in RULES}, **OPTIONAL}), nl=False
+    )
+    if form == "text":
+        counts = [sum(one.severity is kind for one in found) for kind in Severity]
+        texts = (f"{n} {kind}{'' if n == 1 else 's'}" for n, kind in zip(counts, Severity) if n)
+        click.echo(", ".join(texts) or "no problems found", err=True)
+    sys.exit(code)
+
+
+@click.command("model")
+@click.argument("spec", type=click.Path(path_type=Path))
+@with_package
+@with_disable
+def model_command(
+    spec: Path, package: str | None, side: Side | None, disable: tuple[str, ...]
+) -> None:
+    """Print what templates read for the document SPEC, as JSON."""
+    prepare()
+    with refusals():
+        _, report = configuration(disable)
+        model = compile_model(load(spec, report), package, report, Options(side))
+    tell(report.diagnostics)
+    click.echo(json.dumps(asdict(model), indent=2, ensure_ascii=False))
+
+
+@click.command("rules")
+def rules_command() -> None:
+    """List the rules: E for an error, W for a warning, and a star where it cannot be turned off."""
+    for rule in RULES:
+        kind = "E" if rule.severity is Severity.ERROR else "W"
+        click.echo(f"{kind}{'*' if rule.needed else ' '} {rule.name:20} {rule.sentence}")
+    for name in sorted(set(OPTIONAL) - {rule.name for rule in RULES}):
+        click.echo(f"W  {name:20} {OPTIONAL[name]}")

@@ -1,0 +1,184 @@
+"""`[tool.aoba-gen]` of a pyproject.toml: the documents of a project, and what holds for all of them."""
+
+from __future__ import annotations
+
+import keyword
+import re
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from os.path import relpath
+from pathlib import Path
+from typing import Final, TypeAlias, get_args
+
+from . import names
+from .diagnostics import Location, Refused, Report, shown, suggestion
+from .model import Side
+
+FILE: Final = "pyproject.toml"
+_TABLE: Final = "tool.aoba-gen"
+_SHARED: Final = ("documents", "templates", "disable")
+_OWN: Final = ("spec", "output", "package", "side", "templates")
+_RULE: Final = "config"
+
+Keys: TypeAlias = "tuple[str | int, ...]"
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A document, the folder for its package, and the options that only it has."""
+
+    spec: Path
+    out: Path
+    package: str | None = None
+    side: Side | None = None
+    templates: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """What a project says; `disabled` are the rules that are off, `templates` is a folder of its own."""
+
+    targets: tuple[Target, ...] = ()
+    templates: Path | None = None
+    disabled: tuple[str, ...] = ()
+
+
+def find_config() -> Path | None:
+    """The nearest pyproject.toml with our table, in the current folder or above it; `None` where there is none."""
+    here = Path.cwd()
+    for folder in (here, *here.parents):
+        file = folder / FILE
+        if file.is_file():
+            text = file.read_text(encoding="utf-8", errors="replace")
+            return Path(relpath(file)) if re.search(r"tool\s*\.\s*aoba-gen", text) else None
+    return None
+
+
+def read_config(file: Path, known: Mapping[str, str], report: Report) -> Config:
+    """The configuration in `file`, where `known` holds the rules; raises `Refused` with all that is wrong with it."""
+    text = file.read_text(encoding="utf-8", errors="replace")
+    try:
+        tools = tomllib.loads(text).get("tool", {})
+    except tomllib.TOMLDecodeError as fault:
+        reason = re.fullmatch(r"(.*) \(at line (\d+), column (\d+)\)", str(fault))
+        line, column = (int(reason[2]), int(reason[3])) if reason else (1, 1)
+        message = f"this is no TOML: {reason[1] if reason else fault}"
+        report.error(_RULE, message, Location(str(file), line, column))
+        raise Refused(report.diagnostics) from None
+    table = tools.get("aoba-gen", {}) if isinstance(tools, dict) else {}
+    config = _Reader(file, text, report).config(table, known)
+    report.raise_errors()
+    return config
+
+
+class _Reader:
+    """Reads the table, and tells what is wrong with it where that stands."""
+
+    def __init__(self, file: Path, text: str, report: Report) -> None:
+        self._file = file
+        self._lines = text.splitlines()
+        self._report = report
+
+    def config(self, table: object, known: Mapping[str, str]) -> Config:
+        fields = self._fields(table, _SHARED, ())
+        disabled = self._list(fields.get("disable", []), ("disable",))
+        for rule in disabled:
+            if rule not in known:
+                near = suggestion(str(rule), known) or "'aoba-gen rules' lists them"
+                self._wrong(
+                    ("disable",), f"there is no rule {shown(rule)} that can be turned off", near
+                )
+        documents = self._list(fields.get("documents", []), ("documents",))
+        targets = [self._target(one, ("documents", index)) for index, one in enumerate(documents)]
+        return Config(
+            tuple(target for target in targets if target),
+            self._path(fields, "templates", ()),
+            tuple(map(str, disabled)),
+        )
+
+    def _target(self, table: object, where: Keys) -> Target | None:
+        fields = self._fields(table, _OWN, where)
+        for name in ("spec", "output"):
+            if fields and name not in fields:
+                self._wrong(where, f"the document has no {name!r}", f'add: {name} = "..."')
+        package, side = self._text(fields, "package", where), self._text(fields, "side", where)
+        if package is not None and (reason := package_fault(package)):
+            self._wrong((*where, "package"), reason)
+        if side not in (None, *get_args(Side)):
+            message = f"'side' is {shown(side)}, expected 'described' or 'peer'"
+            self._wrong((*where, "side"), message, suggestion(str(side), get_args(Side)))
+        spec, out = self._path(fields, "spec", where), self._path(fields, "output", where)
+        if spec is None or out is None:
+            return None
+        chosen: Side | None = next((one for one in get_args(Side) if one == side), None)
+        return Target(spec, out, package, chosen, self._path(fields, "templates", where))
+
+    def _fields(self, table: object, known: tuple[str, ...], where: Keys) -> dict[str, object]:
+        if not isinstance(table, dict):
+            self._wrong(where, f"expected a table, not {shown(table)}")
+            return {}
+        for name in table:
+            if name not in known:
+                near = suggestion(name, known) or f"known are {', '.join(known)}"
+                self._wrong((*where, name), f"there is no setting {shown(name)} here", near)
+        return table
+
+    def _list(self, value: object, where: Keys) -> list[object]:
+        if isinstance(value, list):
+            return value
+        self._wrong(where, f"{where[-1]!r} should be a list, not {shown(value)}")
+        return []
+
+    def _text(self, fields: dict[str, object], name: str, where: Keys) -> str | None:
+        value = fields.get(name)
+        if value is None or isinstance(value, str):
+            return value
+        self._wrong((*where, name), f"{name!r} should be text, not {shown(value)}")
+        return None
+
+    def _path(self, fields: dict[str, object], name: str, where: Keys) -> Path | None:
+        """A path, which is relative to the file that names it."""
+        text = self._text(fields, name, where)
+        return None if text is None else self._file.parent / text
+
+    def _wrong(self, where: Keys, message: str, hint: str = "") -> None:
+        self._report.error(_RULE, message, self._place(where), hint)
+
+    def _place(self, where: Keys) -> Location:
+        """Where the last of the keys stands, as near as reading line by line can tell."""
+        spot = self._next(_Spot(), re.escape(_TABLE) + r"\b")
+        for step in where:
+            if isinstance(step, int):
+                spot = _Spot(spot.line)  # a header names the list and begins its first item
+                for _ in range(step + 1):
+                    spot = self._next(spot, rf"\[\[\s*{re.escape(_TABLE)}\.documents|\{{")
+            else:
+                spot = self._next(spot, rf"(?<![\w-])\"?{re.escape(step)}\"?(?=\s*[=.\]])")
+        return Location(str(self._file), spot.line + 1, spot.begin + 1)
+
+    def _next(self, spot: _Spot, pattern: str) -> _Spot:
+        """The next match behind a spot; that spot itself where there is none."""
+        for number in range(spot.line, len(self._lines)):
+            start = spot.end if number == spot.line else 0
+            if found := re.compile(pattern).search(self._lines[number], start):
+                return _Spot(number, found.start(), found.end())
+        return spot
+
+
+@dataclass(frozen=True, slots=True)
+class _Spot:
+    """A part of a line, all counted from zero."""
+
+    line: int = 0
+    begin: int = 0
+    end: int = 0
+
+
+def package_fault(name: str) -> str:
+    """Why a package cannot have this name; "" where it can."""
+    if not name.isidentifier() or keyword.iskeyword(name):
+        return f"{name!r} is no name for a Python package; write letters, digits and '_'"
+    if names.is_taken_module(name) or name.startswith("__"):
+        return f"{name!r} is a name that Python or its libraries use"
+    return ""

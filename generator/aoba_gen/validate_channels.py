@@ -1,0 +1,121 @@
+"""Rules on channels, their addresses and parameters, and on the operations and replies that use them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from .diagnostics import shown, suggestion
+from .resolve import Place, reference
+from .validate_parts import Finding, Findings, Written, is_object, keys, texts, variables
+
+
+def channel_address(written: Written) -> Findings:
+    """An address has no query and no fragment."""
+    for address, _, location in written.addresses():
+        outside = "".join(part.partition("}")[2] or part for part in address.split("{"))
+        for sign, name in (("?", "query"), ("#", "fragment")):
+            if sign in outside:
+                message = f"the address {shown(address)} has a {name} ({sign!r})"
+                yield Finding(message, location, "describe it with a binding of the channel")
+
+
+def channel_parameters(written: Written) -> Findings:
+    """Parameters are those in the braces of the address."""
+    for address, channel, location in written.addresses():
+        parameters = channel.get("parameters")
+        used, described = variables(address), keys(parameters)
+        missing = [name for name in used if name not in described]
+        if missing:
+            place = channel.key_location("parameters") if parameters else location
+            listed = ", ".join(map(shown, missing))
+            message = (
+                f"the address {shown(address)} has {listed}, which 'parameters' does not describe"
+            )
+            yield Finding(message, place, f"add it: {missing[0]}: {{}}")
+        for name in described:
+            if parameters and name not in used:
+                message = f"the parameter {shown(name)} is not in the address {shown(address)}"
+                near = suggestion(name, missing)
+                hint = near or f"write {{{name}}} into the address, or remove the parameter"
+                yield Finding(message, parameters.key_location(name), hint)
+
+
+def channel_servers(written: Written) -> Findings:
+    """A channel's servers are servers of the document."""
+    servers = written.document.root.get("servers")
+    known = {server.pointer: name for name, server in servers.fields()} if servers else {}
+    for name, channel, _ in written.entries("channels"):
+        listed = channel.get("servers")
+        if written.is_2:
+            for server, item in texts(listed):
+                if server not in known.values():
+                    message = f"channel {shown(name)} names the server {shown(server)}, which the document does not have"
+                    yield Finding(message, item.location, _known(server, known))
+        elif channel.pointer.startswith("#/channels/"):
+            for item in listed.raw_items() if listed else ():
+                if _leads_elsewhere(item, known):
+                    found = shown(item.document.follow(item).pointer)
+                    message = (
+                        f"channel {shown(name)} is on {found}, which is no server of this document"
+                    )
+                    first = next(iter(known.values()), "name")
+                    yield Finding(message, item.location, f"write: $ref: '#/servers/{first}'")
+
+
+def operation_channel(written: Written) -> Findings:
+    """An operation's channel is one of the document's channels."""
+    if written.is_2:
+        return
+    channels = written.document.root.get("channels")
+    known = {place.pointer: name for name, place in channels.fields()} if channels else {}
+    for name, operation, _ in written.entries("operations"):
+        raw = operation.raw("channel")
+        if raw and operation.pointer.startswith("#/operations/") and _leads_elsewhere(raw, known):
+            found = shown(raw.document.follow(raw).pointer)
+            message = f"operation {shown(name)} uses {found}, which is no channel of this document"
+            first = next(iter(known.values()), "name")
+            yield Finding(message, raw.location, f"write: $ref: '#/channels/{first}'")
+
+
+def operation_message(written: Written) -> Findings:
+    """An operation's messages are messages of its channel."""
+    if not written.is_2:
+        for name, operation, _ in written.entries("operations"):
+            yield from _messages(f"operation {shown(name)}", operation)
+
+
+def reply_message(written: Written) -> Findings:
+    """A reply's messages are messages of its channel."""
+    if not written.is_2:
+        for name, operation, _ in written.entries("operations"):
+            reply = operation.get("reply")
+            if reply:
+                yield from _messages(f"the reply of operation {shown(name)}", reply)
+
+
+def _messages(what: str, holder: Place) -> Findings:
+    channel, messages = holder.get("channel"), holder.get("messages")
+    if channel is None or messages is None or reference(channel.node) is not None:
+        return
+    of_channel = channel.get("messages")
+    known = {place.pointer: key for key, place in of_channel.fields()} if of_channel else {}
+    for raw in messages.raw_items():
+        if _leads_elsewhere(raw, known):
+            found = raw.document.follow(raw).pointer
+            message = f"{what} names {shown(found)}, which is no message of its channel {shown(channel.key)}"
+            listed = ", ".join(map(shown, known.values()))
+            hint = f"the channel has {listed}" if known else "add it to the channel"
+            yield Finding(message, raw.location, hint)
+
+
+def _leads_elsewhere(raw: Place, known: Mapping[str, str]) -> bool:
+    """Whether a reference leads to something that is none of the `known`."""
+    target = raw.document.follow(raw)
+    if reference(raw.node) is None or not is_object(target):
+        return False
+    return target.pointer not in known
+
+
+def _known(word: str, known: Mapping[str, str]) -> str:
+    listed = ", ".join(map(shown, known.values()))
+    return suggestion(word, known.values()) or (f"known are {listed}" if known else "")

@@ -1,0 +1,81 @@
+"""Rules on the values that a document holds: examples and defaults fit their schemas."""
+
+from __future__ import annotations
+
+import json
+from .diagnostics import Location, shown
+from .load import Array, Json, Object
+from .resolve import Place
+from .validate_parts import Finding, Findings, Written
+from .values import Path, Values
+
+_HINT = "mend the one or the other"
+
+
+def message_example(written: Written) -> Findings:
+    """The examples of a message fit its payload and its headers."""
+    values = Values()
+    for message in written.messages():
+        examples = message.get("examples")
+        for example in examples.items() if examples else ():
+            for field in ("payload", "headers"):
+                schema, given = message.raw(field), example.raw(field)
+                if schema is not None and given is not None:
+                    what = f"an example of the {field} of message {shown(_name(message))}"
+                    yield from _misfits(values, schema, given, what)
+
+
+def schema_example(written: Written) -> Findings:
+    """The examples of a schema fit it."""
+    values = Values()
+    for schema in written.of("Schema", "JsonSchema"):
+        examples = schema.raw("examples")
+        for example in examples.raw_items() if examples else ():
+            yield from _misfits(values, schema, example, f"an example of {shown(schema.key)}")
+
+
+def schema_default(written: Written) -> Findings:
+    """The default of a schema fits it."""
+    values = Values()
+    for schema in written.of("Schema", "JsonSchema"):
+        default = schema.raw("default")
+        if default is not None:
+            yield from _misfits(values, schema, default, f"the default of {shown(schema.key)}")
+
+
+def _name(message: Place) -> str:
+    return message.text("messageId") or message.text("name") or message.key
+
+
+def _misfits(values: Values, schema: Place, given: Place, what: str) -> Findings:
+    value = given.value()
+    faults = values.faults(schema, value)
+    if faults and isinstance(value, str):
+        meant = _parsed(value)
+        if meant is not None:  # JSON text stands for what it says
+            faults = values.faults(schema, meant[0])
+    for fault in faults:
+        where = "".join(f"/{step}" for step in fault.path)
+        at = f" at {shown(where)}" if where else ""
+        yield Finding(
+            f"{what} does not fit its schema{at}: {fault.message}", _place(given, fault.path), _HINT
+        )
+
+
+def _parsed(text: str) -> list[Json] | None:
+    """The value of a JSON text, in a list of one."""
+    try:
+        return [json.loads(text)]
+    except ValueError:
+        return None
+
+
+def _place(given: Place, path: Path) -> Location:
+    """Where in the document the part of a value stands; as near as there is."""
+    node = given.node
+    for step in path:
+        if isinstance(node, Object) and step in node.fields:
+            node = node.fields[str(step)]
+        elif isinstance(node, Array) and isinstance(step, int) and step < len(node.items):
+            node = node.items[step]
+    return node.location
