@@ -18,8 +18,8 @@ Hear: TypeAlias = Callable[[Signal, Incoming], None]
 class CallPlug(Protocol):
     """Says the signals of calls in an API's own messages, by a generated client's methods and hooks."""
 
-    async def send(self, signal: Signal, to: str) -> None:
-        """Send `signal`; returns when the peer's end has taken it, and raises as `Transport.send` does."""
+    async def send(self, signal: Signal, to: str | None) -> None:
+        """Send `signal`; returns when the peer has taken it, and raises as `Transport.send` does."""
 
     def listen(self, hear: Hear) -> Callable[[], None]:
         """Give every signal that arrives to `hear`, before it is acknowledged; what is returned ends that."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Protocol, TypeAlias, TypeVar
+from typing import Protocol, TypeAlias, TypeVar, runtime_checkable
 
 H = TypeVar("H")
 
@@ -78,3 +78,19 @@ class Transport(Protocol):
 
     def detach(self, receiver: Receiver) -> None:
         """Stop giving messages to `receiver`; what arrives later is answered `PeerUnavailable`."""
+
+
+@runtime_checkable
+class Locating(Protocol):
+    """What a transport may offer besides: it knows at which devices an account can be reached."""
+
+    async def devices(self, account: str) -> tuple[str, ...]:
+        """Their addresses, or the account's own where servers find them; raises `PeerUnavailable` when there is none."""
+
+
+@runtime_checkable
+class Telling(Protocol):
+    """What a transport may offer besides: it tells of its connection (`links`)."""
+
+    def on_event(self, listener: Callable[[object], object]) -> object:
+        """Call `listener` with each event from now on."""

@@ -170,6 +170,23 @@ class XmppTransport:
                 del self._locks[to]
         await delivery.settle(requests)
 
+    async def devices(self, account: str) -> tuple[str, ...]:
+        """The resources of a bare JID that take signals; itself where a server routes it, or for a full JID.
+
+        Raises `PeerUnavailable` when there is nobody, `AckTimeout` when that could not be found out in time.
+        """
+        to = normal(account)
+        try:
+            async with asyncio.timeout(self._delivery.ack_timeout):
+                await self._up.wait()
+                self._delivery.check_open()
+                found = await self._addressing.resolve(to, self.jid)
+                if found == (to,):  # while the server was asked, presence may have come in
+                    found = await self._addressing.resolve(to, self.jid)
+                return found
+        except TimeoutError:
+            raise AckTimeout(f"nobody said who is at {to}") from None
+
     def attach(self, receiver: Receiver) -> None:
         """Give every signal that arrives to `receiver`; `RuntimeError` when there is one already."""
         if self._delivery.receiver is not None:

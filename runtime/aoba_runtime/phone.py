@@ -1,0 +1,397 @@
+"""The asyncio shell of calls: many calls, one transport, one timer, every signal out through one place.
+
+    async with Phone(client, media) as phone:
+        call = await phone.dial("bob@localhost")
+        reason, duration, by, why = await call.ended
+
+        async for call in phone:      # those who call us
+            call.accept()
+
+What is allowed when is the engine's matter (`call.Line`); how voice gets through is the media's (`media.Media`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Iterable
+from types import TracebackType
+from typing import Final, Self
+
+from . import call as engine
+from . import links, media, phone_events
+from .call import CONNECT_TIME, RING_TIME, Line, LineFull, LocalCallError, PeerIsCalling, State
+from .call_states import Role
+from .client import Client
+from .errors import AckTimeout, Fault, PeerUnavailable
+from .phone_call import CallEnded, VoiceCall
+from .phone_events import Ended
+from .phone_tasks import Tasks
+from .phone_voice import VoiceWork
+from .plug import CallPlug
+from .signals import EndReason, Hangup, Initiate, Signal
+from .transport import Incoming, Locating, Telling
+
+__all__ = [
+    "CallEnded",
+    "Ended",
+    "LineFull",
+    "LocalCallError",
+    "Missed",
+    "NoCalls",
+    "Phone",
+    "VoiceCall",
+]
+
+GOODBYE: Final = 3.0
+"""Seconds that a phone which closes waits for its hangups to be acknowledged."""
+
+Missed = engine.Missed
+
+
+class NoCalls(TypeError):
+    """The client's document has no voice calls: its package came without `calls.py`."""
+
+
+class Phone:
+    """Places and takes the calls of one generated client over its transport.
+
+    `media` makes their voice (`rtc.RtcMedia`, or the silent `fake_media.FakeMedia`). Past `max_calls`, those that ring
+    included, callers are told busy at once. `caller_name` is shown to those we call. Times are in seconds; `jid` is our
+    own address where the transport does not say it.
+
+    Leaving `async with` hangs up all calls, and leaves client and transport to their owners. Raises `NoCalls` when the
+    client's document has none.
+    """
+
+    def __init__(
+        self,
+        client: Client,
+        media: media.Media,
+        *,
+        max_calls: int = 1,
+        caller_name: str | None = None,
+        jid: str | None = None,
+        ring_time: float = RING_TIME,
+        connect_time: float = CONNECT_TIME,
+    ) -> None:
+        plug = client._call_plug()
+        if plug is None:
+            raise NoCalls(
+                f"{type(client).__name__} comes from a document without voice calls, or with calls that aoba-gen could not "
+                "bind: docs/calls.md says what the document needs"
+            )
+        self._plug: CallPlug = plug
+        self._transport: object = client._transport
+        self._media = media
+        self._caller_name = caller_name
+        name = jid or getattr(self._transport, "jid", "") or getattr(self._transport, "name", "")
+        self._line: Final = Line(
+            str(name),
+            clock=lambda: time.time_ns() // 1_000_000,
+            max_calls=max_calls,
+            ring_time=ring_time,
+            connect_time=connect_time,
+        )
+        self._calls: dict[str, VoiceCall] = {}
+        self._ring_time = ring_time
+        self._tasks = Tasks()
+        self._closing = Tasks()
+        self._work: dict[VoiceCall, asyncio.Task[None]] = {}
+        self._invitations: dict[asyncio.Task[None], str] = {}
+        self._timer: asyncio.TimerHandle | None = None
+        self._end_listening: Callable[[], None] | None = None
+        self._is_closed = False
+        self._is_down = False
+        self._waiting: deque[VoiceCall] = deque()
+        self._has_waiting = asyncio.Event()
+        self._on_incoming: list[Callable[[VoiceCall], object]] = []
+        self._on_missed: list[Callable[[engine.Missed], object]] = []
+        self._on_link: list[Callable[[object], object]] = []
+
+    @property
+    def calls(self) -> tuple[VoiceCall, ...]:
+        """The calls that have not ended."""
+        return tuple(self._calls.values())
+
+    async def __aenter__(self) -> Self:
+        self._end_listening = self._plug.listen(self._hear)
+        if isinstance(self._transport, Telling):
+            self._transport.on_event(self._link_event)
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        """Hang up everything, wait 3 s at most until the peers know, and leave nothing running."""
+        if self._is_closed:
+            return
+        self._is_closed = True
+        for call in self.calls:
+            self._hangup(call)
+        await self._tasks.settle(GOODBYE)
+        if self._end_listening is not None:
+            self._end_listening()
+        if self._timer is not None:
+            self._timer.cancel()
+        await self._tasks.aclose()
+        await self._closing.settle(2 * GOODBYE)
+        await self._closing.aclose()
+        self._has_waiting.set()
+
+    async def dial(self, peer: str) -> VoiceCall:
+        """Call `peer`, an account or one device of it. The call rings by itself; whatever goes wrong ends it.
+
+        Who is calling us at this moment is answered instead: both want to talk. Raises `LineFull` when there are as
+        many calls as there may be.
+        """
+        self._check_open()
+        devices: tuple[str, ...] = ()
+        if isinstance(self._transport, Locating):
+            try:
+                devices = await self._transport.devices(peer)
+            except Fault:
+                pass  # then the initiate finds nobody either, and says so
+            self._check_open()
+        try:
+            call_id, effects = self._line.dial(peer, _now(), devices, caller_name=self._caller_name)
+        except PeerIsCalling as crossed:
+            call = self._calls[crossed.call_id]
+            call.accept()
+            return call
+        call = self._new_call(call_id, Role.CALLER, peer, self._caller_name)
+        self._do(effects)
+        return call
+
+    async def __aiter__(self) -> AsyncIterator[VoiceCall]:
+        """Each call that rings here, until the phone is closed; one that has ended meanwhile is left out."""
+        while not self._is_closed:
+            while self._waiting:
+                call = self._waiting.popleft()
+                if not call.is_over:
+                    yield call
+            self._has_waiting.clear()
+            await self._has_waiting.wait()
+
+    def on_incoming(self, listener: Callable[[VoiceCall], object]) -> Callable[[VoiceCall], object]:
+        """Call `listener` with each call at the moment it begins to ring; usable as a decorator."""
+        self._on_incoming.append(listener)
+        return listener
+
+    def on_missed(
+        self, listener: Callable[[engine.Missed], object]
+    ) -> Callable[[engine.Missed], object]:
+        """Call `listener` with each call that was told busy because there were enough; usable as a decorator."""
+        self._on_missed.append(listener)
+        return listener
+
+    def on_link(self, listener: Callable[[object], object]) -> Callable[[object], object]:
+        """Call `listener` with each event of the transport (`links`), `Lost` among them; usable as a decorator."""
+        self._on_link.append(listener)
+        return listener
+
+    # Steps of the user's, by way of VoiceCall
+
+    def _decide(
+        self, call: VoiceCall, step: Callable[[Line, str, float], list[engine.Effect]]
+    ) -> None:
+        self._do(step(self._line, call.id, _now()))
+
+    def _hangup(self, call: VoiceCall) -> None:
+        if call.id in self._line.calls:
+            self._do(self._line.hangup(call.id, _now()))
+
+    def _mute(self, call: VoiceCall, muted: bool) -> None:
+        if call.id not in self._line.calls or call.muted == muted:
+            return
+        if call._voice is not None:
+            call._voice.session.mute(muted)
+        self._do(self._line.mute(call.id, muted, _now()))
+        call._tell(phone_events.Muted(engine.Party.LOCAL, muted))
+
+    def _check_open(self) -> None:
+        if self._is_closed or self._end_listening is None:
+            raise RuntimeError("a phone is used inside 'async with phone:'")
+
+    # What arrives
+
+    def _hear(self, signal: Signal, incoming: Incoming) -> None:
+        """Take a signal before it is acknowledged; the fault that the engine raises is the answer."""
+        if self._is_closed and isinstance(signal, Initiate):
+            raise PeerUnavailable("this phone is being put away")
+        known = self._line.calls.get(signal.call_id)
+        sender = incoming.sender or (known.peer if known else "")
+        self._do(self._line.receive(signal, sender, _now()))
+
+    def _link_event(self, event: object) -> None:
+        if self._is_closed:
+            return
+        news: phone_events.Reconnecting | phone_events.Resumed | None = None
+        if isinstance(event, links.Reconnecting):
+            news = None if self._is_down else phone_events.Reconnecting(event.reason)
+            self._is_down = True
+        elif not isinstance(event, links.Lost) and self._is_down:
+            news, self._is_down = phone_events.Resumed(), False
+        if news is not None:
+            for call in self.calls:
+                call._tell(news)
+        links.tell(self._on_link, event)
+
+    def _media_event(self, call: VoiceCall, event: media.MediaEvent) -> None:
+        if call.is_over:
+            return
+        match event:
+            case media.Connected():
+                self._connect(call)
+            case media.FirstAudio():
+                call._tell(phone_events.FirstAudio(_now() - call._began))
+            case media.LocalCandidate(candidate=candidate):
+                self._do(self._line.candidate(call.id, candidate, _now()))
+            case media.Stalled():
+                call._tell(phone_events.Stalled())
+            case media.Resumed():
+                call._tell(phone_events.VoiceBack())
+            case media.Failed(why=why):
+                self._fail(call, why)
+            case media.PeerClosed():
+                self._do(self._line.media_closed(call.id, _now()))
+
+    def _connect(self, call: VoiceCall) -> None:
+        if self._line.calls[call.id].state is State.CONNECTING:
+            self._do(self._line.media_connected(call.id, _now()))
+
+    def _fail(self, call: VoiceCall, why: str) -> None:
+        call.why = call.why or why
+        self._do(self._line.media_failed(call.id, _now()))
+
+    # What the engine asks for
+
+    def _do(self, effects: Iterable[engine.Effect]) -> None:
+        """Carry out effects in order, then set the timer anew."""
+        for effect in effects:
+            self._one(effect)
+        if self._timer is not None:
+            self._timer.cancel()
+        deadline = self._line.deadline()
+        loop = asyncio.get_running_loop()
+        self._timer = None if deadline is None else loop.call_at(deadline, self._timeout)
+
+    def _timeout(self) -> None:
+        self._do(self._line.timeout(_now()))
+
+    def _one(self, effect: engine.Effect) -> None:
+        match effect:
+            case engine.Send():
+                self._send(effect)
+            case engine.Missed():
+                links.tell(self._on_missed, effect)
+            case engine.Ring():
+                self._rings(effect)
+            case engine.Became():
+                call = self._calls.pop(effect.call_id)
+                call.id, call.role = effect.new_id, Role.CALLEE
+                self._calls[effect.new_id] = call
+            case _:
+                self._of_call(self._calls[effect.call_id], effect)
+
+    def _of_call(self, call: VoiceCall, effect: engine.Effect) -> None:
+        match effect:
+            case engine.Ringing():
+                call._tell(phone_events.Ringing(effect.peer))
+            case engine.Accepted():
+                call.peer = effect.peer
+                call._tell(phone_events.Accepted(effect.peer))
+            case engine.Connected():
+                call._tell(phone_events.Connected(_now() - call._began))
+            case engine.RemoteMuted():
+                call._tell(phone_events.Muted(engine.Party.REMOTE, effect.muted))
+            case engine.Ended():
+                self._end(call, effect)
+            case (
+                engine.StartOffer()
+                | engine.ApplyOffer()
+                | engine.ApplyAnswer()
+                | engine.ApplyCandidate()
+            ):
+                if call._voice is not None:
+                    call._voice.put(effect)
+            case _:
+                raise AssertionError(effect)
+
+    def _rings(self, ring: engine.Ring) -> None:
+        call = self._new_call(ring.call_id, Role.CALLEE, ring.peer, ring.caller_name)
+        self._waiting.append(call)
+        self._has_waiting.set()
+        # Later, so that whoever accepts does so after all effects of this step.
+        asyncio.get_running_loop().call_soon(links.tell, self._on_incoming, call)
+
+    def _new_call(self, id: str, role: Role, peer: str, caller_name: str | None) -> VoiceCall:
+        call = VoiceCall(self, id, role, peer, caller_name, _now())
+        self._calls[id] = call
+        try:
+            session = self._media.session(id, lambda event: self._media_event(call, event))
+        except Exception as error:
+            # The engine must first finish what it is doing.
+            asyncio.get_running_loop().call_soon(self._fail, call, f"there is no voice: {error}")
+            return call
+        call._voice = VoiceWork(
+            session,
+            offered=lambda sdp: self._do(self._line.offer(call.id, sdp, _now())),
+            answered=lambda sdp: self._do(self._line.answer(call.id, sdp, _now())),
+            failed=lambda why: self._fail(call, why),
+        )
+        self._work[call] = self._tasks.start(call._voice.run(), f"the voice of call {id}")
+        return call
+
+    def _end(self, call: VoiceCall, ended: engine.Ended) -> None:
+        del self._calls[call.id]
+        for task, call_id in list(self._invitations.items()):
+            if call_id == call.id:
+                task.cancel()  # it must not ring now, should it still be on its way
+        self._closing.start(self._close_voice(call), f"the end of call {call.id}")
+        why = call.why if ended.reason is EndReason.FAILED else ""
+        call._tell(Ended(ended.reason, ended.duration, ended.by, why))
+
+    async def _close_voice(self, call: VoiceCall) -> None:
+        """End the work before the session, which it uses."""
+        if (work := self._work.pop(call, None)) is not None:
+            work.cancel()
+            await asyncio.wait([work])
+        if call._voice is not None:
+            await call._voice.aclose()
+
+    def _send(self, send: engine.Send) -> None:
+        """The one way out: signals are written in this order, and each waits for its own acknowledgement alone."""
+        task = self._tasks.start(self._deliver(send), f"a signal to {send.to}")
+        if isinstance(send.signal, Initiate):
+            self._invitations[task] = send.signal.call_id
+            task.add_done_callback(lambda done: self._invitations.pop(task, None))
+
+    async def _deliver(self, send: engine.Send) -> None:
+        try:
+            # Later it would be of no use to the peer, so the transport must not deliver it any more.
+            is_initiate = isinstance(send.signal, Initiate)
+            async with asyncio.timeout(self._ring_time if is_initiate else CONNECT_TIME):
+                await self._plug.send(send.signal, send.to or None)
+        except TimeoutError:
+            fault: Fault = AckTimeout(f"no answer from {send.to}")
+        except Fault as refused:
+            fault = refused
+        else:
+            self._do(self._line.delivered(send, _now()))
+            return
+        call = self._calls.get(send.signal.call_id)
+        if call is not None and not isinstance(send.signal, Hangup):
+            call.why = call.why or str(fault)
+        self._do(self._line.delivery_failed(send, fault, _now()))
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()
