@@ -42,7 +42,7 @@ class Calls(CallPlug):
     def __init__(self, client: AobaVoiceCallSignalingClient) -> None:
         self._client = client
 
-    async def send(self, signal: signals.Signal, to: str) -> None:
+    async def send(self, signal: signals.Signal, to: str | None) -> None:
         match signal:
             case signals.Initiate():
                 await self._client.initiate_call(say_initiate(signal), to=to)
