@@ -233,6 +233,19 @@ def test_a_property_called_ref_is_no_reference(write: Write) -> None:
     assert said == []
 
 
+@pytest.mark.parametrize(
+    "ref", ["my%20lamps.yaml", "my lamps.yaml", "50%25.yaml", "50%.yaml", "a%20b.yaml"]
+)
+def test_names_of_files_are_found_escaped_and_unescaped(tmp_path: Path, ref: str) -> None:
+    for name in ("my lamps.yaml", "50%.yaml", "a%20b.yaml"):
+        (tmp_path / name).write_text("type: string")
+    spec = tmp_path / "spec.yaml"
+    spec.write_text(HEAD + f"components: {{schemas: {{A: {{$ref: '{ref}'}}}}}}")
+    document, said = read(spec)
+    assert at(document.root, "components", "schemas", "A").text("type") == "string"
+    assert said == []
+
+
 # Broken ones
 
 
@@ -246,6 +259,12 @@ def test_a_property_called_ref_is_no_reference(write: Write) -> None:
         ("lmaps.yaml", "there is no file 'lmaps.yaml' [ref-file]|did you mean 'lamps.yaml'?"),
         ("lamps.yaml#/Lmap", "'lamps.yaml' has no 'Lmap' [ref-dangling]|did you mean 'Lamp'?"),
         ("/lamps.yaml", "is a path of one machine|write it relative to the folder"),
+        (
+            "parts\\lamps.yaml",
+            "there is no file 'parts\\\\lamps.yaml' [ref-file]|write '/' between",
+        ),
+        (f"{'x' * 300}.yaml", "there is no file 'xxx|a path is relative"),
+        ('"a\\0.yaml"', "there is no file 'a|did you mean 'lamps.yaml'?"),
         ("'C:\\lamps.yaml'", "is a path of one machine|write it relative to the folder"),
         ("lamps.yaml#Lamp", "is no pointer, expected one such as|begin with '#/'"),
         ("5", "a $ref is a pointer in text such as|put it in quotes"),

@@ -33,6 +33,7 @@ def test_in_2_traits_win() -> None:
         "contentType": "application/json",
         "headers": None,
         "payload": {"type": "string"},
+        "summary": "Of a trait",
         "description": "Of the last trait",
     }
 
@@ -83,6 +84,16 @@ def test_schemas_that_hold_themselves_are_merged_as_far_as_they_differ(write: Wr
     assert said == []
     assert {name for name, _ in at(headers, "properties").fields()} == {"in", "a", "b"}
     assert at(headers, "properties", "in").pointer == "#/components/schemas/A"
+
+
+def test_null_in_a_trait_removes(write: Write) -> None:
+    spec = write("""
+        components:
+          messages:
+            M: {traits: [{summary: A, title: B}, {summary: null}]}
+        """)
+    document, _ = read(spec)
+    assert fields(at(document.root, "components", "messages", "M")) == {"title": "B"}
 
 
 def test_a_message_may_be_named_by_a_trait(tmp_path: Path) -> None:

@@ -187,12 +187,16 @@ def _tell_no_file(
         )
     else:
         file = references.files.file(missing.path)
+        near = suggestion(file.name, references.files.beside(missing.path))
         report.error(
             "ref-file",
             f"$ref {shown(ref)} leads nowhere: there is no file {shown(str(file), 160)}",
             location,
-            suggestion(file.name, references.files.beside(missing.path))
-            or "a path is relative to the file that the reference stands in",
+            (
+                "write '/' between the folders of a path"
+                if "\\" in name
+                else near or "a path is relative to the file that the reference stands in"
+            ),
         )
 
 

@@ -14,7 +14,7 @@ from .load import Object, Source, load, load_text
 from .versions import version_of
 
 _TEXTS: Final = frozenset("""
-    .adoc .graphql .htm .html .markdown .md .proto .raml .rst .txt .xml .xsd
+    .adoc .asn1 .avdl .capnp .fbs .graphql .htm .html .markdown .md .proto .raml .rst .thrift .txt .xml .xsd
     """.split())
 """Endings of files that are taken as one text."""
 
@@ -24,6 +24,7 @@ class Files:
 
     def __init__(self, main: Source, report: Report) -> None:
         self._report = report
+        self._main = main
         self._folder = main.path.parent
         self._sources: dict[str, Source | None] = {"": main}
         self._versions = {"": version_of(main.root) or ""}
@@ -42,9 +43,12 @@ class Files:
         named = unquote(reference)
         if not named:
             return base
-        place = os.path.normpath(self._folder / os.path.dirname(base) / named)
+        folder = self._folder / os.path.dirname(base)
+        if named != reference and not _is_file(folder / named):
+            named = reference  # a file may have '%20' in its name
+        place = os.path.normpath(folder / named)
         path = Path(os.path.relpath(place, self._folder)).as_posix()
-        return "" if path == self._sources_main().path.name else path.replace("#", "%23")
+        return "" if path == self._main.path.name else path.replace("#", "%23")
 
     def file(self, path: str) -> Path:
         """Where the file with that path lies, as the user would name it."""
@@ -64,7 +68,7 @@ class Files:
         """
         if path not in self._sources:
             place = self.file(path)
-            if not place.is_file():
+            if not _is_file(place):
                 raise FileNotFoundError(place)
             report = Report()
             try:
@@ -79,11 +83,6 @@ class Files:
             self._report.extend(report.diagnostics)
         return self._sources[path]
 
-    def _sources_main(self) -> Source:
-        main = self._sources[""]
-        assert main is not None
-        return main
-
 
 def is_remote(reference: str) -> bool:
     """Whether a reference names something by a scheme, such as `https:`."""
@@ -93,3 +92,10 @@ def is_remote(reference: str) -> bool:
 def is_absolute(reference: str) -> bool:
     """Whether a reference names a file by its place on one machine."""
     return re.match(r"[/\\]|[A-Za-z]:", unquote(reference)) is not None
+
+
+def _is_file(place: Path) -> bool:
+    try:
+        return place.is_file()
+    except (OSError, ValueError):  # no file can be so named
+        return False

@@ -156,8 +156,8 @@ class References:
         if root is None:
             location = spot.node.location
             return Spot(Scalar(True, location), spot.pointer)
-        if not fragment:
-            return root
+        if not fragment:  # '#' is the nearest schema with an id
+            return root if name else next(self._bases(spot), root)
         if not fragment.startswith("/"):
             anchor = self._ids(root.file).get("#" + unquote(fragment))
             if anchor is None:
