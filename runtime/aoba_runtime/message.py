@@ -266,14 +266,14 @@ class Channel(Generic[T]):
         if place not in root:
             raise bad_at(path, "is required")
         tag = root[place]
+        message = None if isinstance(tag, list | dict) else self._by_tag.get(_key(tag))
+        if message is not None:
+            return message
         expected = dict.fromkeys(map(_json_type, self.routes))
         if (found := _json_type(tag)) not in expected:
             raise bad_at(path, f"should be {' or '.join(expected)}, not {found}")
-        message = self._by_tag.get(_key(tag))
-        if message is None:
-            known = ", ".join(it if isinstance(it, str) else _short(it) for it in self.routes)
-            raise UnsupportedMessage(f"{place} {_short(tag)} is none of {known}")
-        return message
+        known = ", ".join(it if isinstance(it, str) else _short(it) for it in self.routes)
+        raise UnsupportedMessage(f"{place} {_short(tag)} is none of {known}")
 
 
 def read_first(

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import InvalidStatus, WebSocketException
-from websockets.protocol import State
+from websockets.protocol import SEND_EOF, State
 from websockets.typing import Subprotocol
 
 from .links import AuthRefused, ConnectFailed, LinkError, place
@@ -59,11 +59,13 @@ class WatchedSocket(ClientConnection):
         return self.transport.is_closing() or (below is not None and bool(below.is_closing()))
 
     def send_data(self) -> None:
-        """Write what the protocol has to say, unless it goes nowhere (asyncio would log each time)."""
-        if self.is_closing():
-            self.protocol.data_to_send()
-        else:
+        """Write what the protocol has to say, in one piece, unless it goes nowhere (asyncio would log each time)."""
+        if SEND_EOF in self.protocol.writes and not self.is_closing():
             super().send_data()
+            return
+        frames = self.protocol.data_to_send()
+        if frames and not self.is_closing():
+            self.transport.write(frames[0] if len(frames) == 1 else b"".join(frames))
 
     def data_received(self, data: bytes) -> None:
         """Take bytes from the network: a sign of life whatever they are."""

@@ -259,6 +259,9 @@ class Connection:
             self._first.set_result(None)
 
     def _frame(self, frame: str) -> None:
+        if frame == REQUEST:  # as most servers write it, after most stanzas: not worth a parser
+            self._managed("r")
+            return
         try:
             element = xml.parse(frame)
         except ValueError as problem:
@@ -286,12 +289,13 @@ class Connection:
                 log.error("a stanza was not dealt with: %s", type(error).__name__)
             self._management.received()
 
-    def _managed(self, name: str, element: ET.Element) -> None:
-        if name == "a":
+    def _managed(self, name: str, element: ET.Element | None = None) -> None:
+        if name == "a" and element is not None:
             self._management.confirmed(element)
             self._acknowledged.set()
         elif name == "r" and self._frames is not None:
-            self._frames.write(self._management.acknowledgement())
+            # Whoever waited for the stanza before may now send the next one: both go out together.
+            self._frames.write(self._management.acknowledgement(), urgent=False)
 
     def _drop(self, why: str) -> None:
         if self._frames is not None:

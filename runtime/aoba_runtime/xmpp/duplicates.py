@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import OrderedDict
+from functools import lru_cache
 from typing import Final
 
 SENDERS: Final = 1000
@@ -49,6 +50,7 @@ class Duplicates:
             self._senders.popitem(last=False)
 
 
+@lru_cache(maxsize=1)  # a signal is looked up, and then added
 def _keys(sender: str, id: str, data: bytes) -> tuple[bytes, bytes]:
     whole = hashlib.blake2b(data, digest_size=16)
     by_resource, by_id = whole.copy(), whole

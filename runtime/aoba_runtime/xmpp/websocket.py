@@ -68,12 +68,39 @@ class Frames(WatchedSocket):
         self.arrived = asyncio.Event()
         self.ended: asyncio.Future[str] = self.loop.create_future()
         self._parts: list[bytes] = []
+        self._gathering = self._urgent = False
 
-    def write(self, frame: str) -> None:
-        """Send one text message at once, in one frame; nothing happens when the connection is closing."""
-        if self.protocol.state is State.OPEN and not self.is_closing():
+    def write(self, frame: str, urgent: bool = True) -> None:
+        """Send one text message in one frame; nothing happens when the connection is closing.
+
+        What is written in one turn of the loop goes out together, at the end of the turn or, if any of it is `urgent`,
+        as soon as all that has just arrived was dealt with.
+        """
+        if self.protocol.state is State.OPEN:
             self.protocol.send_text(frame.encode())
-            self.send_data()
+            self._urgent |= urgent
+            self._gather()
+
+    def data_received(self, data: bytes) -> None:
+        """Take bytes from the network, and send the answers to all that is in them together."""
+        self._gathering = True
+        try:
+            super().data_received(data)
+        finally:
+            self._gathering = False
+        if self._urgent:
+            self._flush()
+        elif self.protocol.writes:
+            self._gather()
+
+    def _gather(self) -> None:
+        if not self._gathering:
+            self._gathering = True
+            self.loop.call_soon(self._flush)
+
+    def _flush(self) -> None:
+        self._gathering = self._urgent = False
+        self.send_data()
 
     def abort(self, why: str) -> None:
         """End the connection at once; what the kernel has not sent yet is thrown away, so that nothing comes late."""

@@ -27,6 +27,7 @@ CLOSE: Final = f"<close xmlns='{FRAMING}'/>"
 
 _NOT_XML: Final = bytes(set(range(0x20)) - {0x09, 0x0A, 0x0D})
 _NOT_XML_TEXT: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
+_NEEDS_NO_ESCAPE: Final = re.compile(r"[^&<>'\"\x00-\x1f\x7f-\U0010ffff]*")
 _STANZA: Final = re.compile(r"<(?:iq|message|presence)(?=[\s/>])")
 _OPENING: Final = re.compile(r"""<[\w:.-]+((?:\s+[\w:.-]+\s*=\s*(?:"[^"]*"|'[^']*'))*)\s*/?>""")
 _OWN_NAMESPACE: Final = re.compile(r"\sxmlns\s*=")
@@ -45,7 +46,7 @@ def text(value: str) -> str:
 
 def attribute(value: str) -> str:
     """`value` as it stands between single or double quotes of an attribute."""
-    if value.isascii() and value.isprintable() and not any(mark in value for mark in "&<>'\""):
+    if _NEEDS_NO_ESCAPE.fullmatch(value):
         return value
     for mark, name in (
         ("&", "&amp;"),
