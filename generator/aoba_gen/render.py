@@ -7,7 +7,7 @@ import traceback
 from pathlib import Path
 from typing import Final
 
-from .diagnostics import Diagnostic, Location, Refused
+from .diagnostics import Diagnostic, Location, Refused, shown, suggestion
 from .model import Model
 from .prose import WIDTH, docstring, literal
 from .schemas import models_text
@@ -45,13 +45,13 @@ def render(model: Model, templates: Path | None = None) -> dict[str, str]:
         keep_trailing_newline=True,
     )
     environment.filters.update(docstring=docstring, literal=literal)
+    ours = sorted(place.name for place in TEMPLATES.glob("*.j2"))
+    _check_names(templates, ours)
     try:
         texts = {
-            place.name.removesuffix(".j2"): environment.get_template(place.name).render(
-                model=model, abi=ABI
-            )
-            for place in sorted(TEMPLATES.glob("*.j2"))
-            if model.calls or place.name != "calls.py.j2"
+            name.removesuffix(".j2"): environment.get_template(name).render(model=model, abi=ABI)
+            for name in ours
+            if model.calls or name != "calls.py.j2"
         }
     except TemplateError as fault:
         raise _of_the_user(fault, templates) or fault
@@ -62,6 +62,26 @@ def render(model: Model, templates: Path | None = None) -> dict[str, str]:
     return {path: _formatted(path, text, templates) for path, text in sorted(texts.items())} | {
         "py.typed": ""
     }
+
+
+def _check_names(templates: Path | None, ours: list[str]) -> None:
+    """Raise `Refused` when a template of the user's takes no place of ours, and so would never be read."""
+    strangers = (
+        [place for place in sorted(templates.glob("*.j2")) if place.name not in ours]
+        if templates
+        else []
+    )
+    if strangers:
+        raise Refused(
+            Diagnostic(
+                "template",
+                f"there is no template {shown(place.name)} that this could replace",
+                Location(str(place), 1, 1),
+                suggestion(place.name, ours)
+                or f"there are {', '.join(ours)}; what they include has another suffix",
+            )
+            for place in strangers
+        )
 
 
 def _of_the_user(fault: Exception, templates: Path | None) -> Refused | None:

@@ -19,7 +19,7 @@ from .validate_channels import (
     operation_message,
     reply_message,
 )
-from .validate_ids import message_id, operation_id, tag_name
+from .validate_ids import component_name, message_id, operation_id, tag_name
 from .validate_parts import Findings, Written
 from .validate_schemas import (
     headers_object,
@@ -63,6 +63,7 @@ RULES: Final = (
     Rule(operation_id),
     Rule(message_id),
     Rule(tag_name),
+    Rule(component_name),
     Rule(channel_address, Severity.ERROR),
     Rule(channel_parameters),
     Rule(channel_servers),
@@ -88,11 +89,22 @@ RULES: Final = (
 
 
 TOLD: Final = {
+    "call-field": "A message of a voice call has the field that a call needs, and requires it.",
+    "call-operation": "An operation sends the message of a voice call.",
+    "call-reason": "A voice call has a word for every reason to end.",
+    "call-required": "A message of a voice call requires nothing that a call does not know.",
+    "call-signal": "One message stands for each signal of a voice call.",
+    "content-type": "The contentType of a message is one that generated code reads and writes.",
+    "correlation-id": "A correlation id is in what the headers or the payload describe.",
+    "message-name-taken": "Every message has a name of its own.",
+    "messages-ambiguous": "The messages of a channel can be told apart.",
+    "name-clash-resolved": "Names of the document are different as names of Python, too.",
     "newer-version": "A document uses only what its own version of AsyncAPI has.",
     "ref-unescaped": "The names in a reference are escaped.",
     "remote-ref": "A schema lies on this machine.",
+    "reply-unknown": "A reply names its messages.",
 }
-"""The warnings of other passes: what each wishes for."""
+"""The warnings of other passes, and what each wishes for."""
 
 OPTIONAL: Final[Mapping[str, str]] = {
     rule.name: rule.sentence for rule in RULES if not rule.needed

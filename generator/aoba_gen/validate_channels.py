@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 from .diagnostics import shown, suggestion
@@ -12,7 +13,7 @@ from .validate_parts import Finding, Findings, Written, is_object, keys, texts, 
 def channel_address(written: Written) -> Findings:
     """An address has no query and no fragment."""
     for address, _, location in written.addresses():
-        outside = "".join(part.partition("}")[2] or part for part in address.split("{"))
+        outside = re.sub(r"\{[^{}]*\}", "", address)
         for sign, name in (("?", "query"), ("#", "fragment")):
             if sign in outside:
                 message = f"the address {shown(address)} has a {name} ({sign!r})"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from .diagnostics import Location, shown
@@ -33,6 +34,17 @@ def tag_name(written: Written) -> Findings:
         for name, location, first in repeated(named):
             message = f"the tag {shown(name)} is listed twice, first at {first}"
             yield Finding(message, location, "remove one of the two")
+
+
+def component_name(written: Written) -> Findings:
+    """A component's name is made of letters, digits, '.', '-' and '_'."""
+    for components in written.of("Components"):
+        for kind, entries in components.fields():
+            for name, _ in entries.raw_fields() if not kind.startswith("x-") else ():
+                if not re.fullmatch(r"[A-Za-z0-9._-]+", name):
+                    message = f"{shown(name)} is no name for one of the {kind}"
+                    hint = "use letters, digits, '.', '-' and '_'"
+                    yield Finding(message, entries.key_location(name), hint)
 
 
 def _unique(written: Written, field: str, kind: str) -> Findings:

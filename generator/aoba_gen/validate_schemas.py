@@ -57,13 +57,14 @@ def schema_required(written: Written) -> Findings:
                 "remove one of the two",
             )
         known = keys(properties)
-        if properties is None or _is_open(schema):
-            continue
-        for name, location in named:
+        rest = schema.get("additionalProperties")
+        is_closed = rest is not None and rest.value() is False
+        for name, location in named if properties and not _is_open(schema) else ():
             near = suggestion(name, known)
-            if name not in known and near:
+            if name not in known and (near or is_closed):
+                message = f"the required property {shown(name)} is not described"
                 yield Finding(
-                    f"the required property {shown(name)} is not described", location, near
+                    message, location, near or "describe it, as the schema allows no other"
                 )
 
 

@@ -60,7 +60,7 @@ class _Structure:
         if shape == _REFERENCE:
             self._check_reference(raw, what)
             return
-        if shape.name.endswith(("Items", "Dependency")):
+        if shape.kind == "one" and shape.name.endswith(("Items", "Dependency")):
             shape = _listed(shape.name, raw.node)
         if reference(raw.node) is not None and shape.name not in _DATA:
             if not self._may_refer(raw, shape, what):
@@ -173,8 +173,7 @@ class _Structure:
             self.check(child, whole, f"{key!r} of {what}")
             near = f"a trait cannot have {key!r}: give it to what uses the trait"
         elif known_by and not near:
-            versions = ", ".join(tables.version for tables in known_by)
-            near = f"AsyncAPI {versions} {'knows' if len(known_by) == 1 else 'know'} it"
+            near = f"AsyncAPI {known_by[0].major}.x knows it"
         self._report.error(
             "unknown-field",
             f"{what} has a field {shown(key)}, which AsyncAPI {self._tables.version} does not know",
@@ -273,10 +272,11 @@ def _listed(name: str, node: Node) -> Shape:
 def _worded(shape: Shape) -> str:
     """The shape in words: "server variable", "'send' or 'receive'"."""
     if shape.choices:
-        return " or ".join(map(repr, shape.choices))
+        listed = map(repr, shape.choices)
+        return " or ".join(listed) if len(shape.choices) < 4 else f"one of {', '.join(listed)}"
     if shape.kind != "one":
         return f"{'list' if shape.kind == 'list' else 'map'} of {_worded(shape.inner)}"
-    if shape.name == "AnySchema":
+    if shape.name.startswith(("AnySchema", "JsonSchema", "Schema")):
         return "schema"
     return " ".join(names.words(shape.name)).lower() if shape.name.isalpha() else shape.name
 
