@@ -91,13 +91,14 @@ class Device:
                 self.ended[effect.call_id] = effect
                 self.world.voice_closed(self, effect.call_id)
             elif isinstance(effect, Became):
-                self.over.add(effect.call_id)
+                if effect.call_id != effect.new_id:
+                    self.over.add(effect.call_id)
             elif isinstance(effect, StartOffer):
                 self._later(effect.call_id, State.OFFERING, self._offer)
             elif isinstance(effect, ApplyOffer):
                 self._later(effect.call_id, State.ANSWERING, self._answer)
             elif isinstance(effect, ApplyAnswer):
-                self.world.voice_open(effect.call_id)
+                self.world.voice_open(self, effect.call_id)
         self.world.wake(self)
 
     def take(self, signal: Signal, sender: str) -> Fault | None:
@@ -241,17 +242,16 @@ class World:
         else:
             self.at(delay, partial(device.failed, sent, fault))
 
-    def voice_open(self, call_id: str) -> None:
-        """Both descriptions are known: voice connects, at one end a little earlier, if both ends can."""
-        ends = [each for each in self.devices.values() if call_id in each.line.calls]
-        ends = [each for each in ends if each.line.calls[call_id].state is not State.RINGING]
-        if not all(each.speaks for each in ends):
-            return
-        for delay, device in enumerate(ends, 1):
-            self.at(delay / 10, partial(device.voice_up, call_id))
+    def voice_open(self, caller: Device, call_id: str) -> None:
+        """The caller knows both descriptions: voice connects, at one end a little earlier, if both ends can."""
+        callee = self.devices.get(caller.line.calls[call_id].peer)
+        if caller.speaks and callee is not None and callee.speaks:
+            self.at(0.1, partial(callee.voice_up, call_id))
+            self.at(0.2, partial(caller.voice_up, call_id))
 
     def voice_closed(self, ended: Device, call_id: str) -> None:
         """One end has closed its voice; the other notices, sooner than the watchdog of the real one."""
         for device in self.devices.values():
-            if device is not ended:
+            call = device.line.calls.get(call_id)
+            if call is not None and call.peer == ended.address:
                 self.at(1.0, partial(device.voice_gone, call_id))
