@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import itertools
 import random
+from functools import partial
 from typing import Final
 
 from aoba_runtime import call_memory
@@ -107,9 +108,20 @@ class Chaos(RuleBasedStateMachine):
     def spoil(self, address: str, what: str) -> None:
         setattr(self.world.devices[address].weather, what, 1)
 
-    @rule(address=devices, is_cut=st.booleans())
-    def cut(self, address: str, is_cut: bool) -> None:
-        self.world.devices[address].weather.is_cut = is_cut
+    @rule(address=devices, seconds=st.sampled_from([1.0, 12.0]))
+    def cut(self, address: str, seconds: float) -> None:
+        weather = self.world.devices[address].weather
+        weather.is_cut = True
+        self.world.at(seconds, partial(setattr, weather, "is_cut", False))
+
+    @rule(address=devices)
+    def talk(self, address: str) -> None:
+        """What most calls do; trouble may come at any later step."""
+        self.dial(address, False)
+        self.world.pass_(0.5)
+        for callee in DEVICES:
+            self.decide(callee, "accept")
+        self.world.pass_(1.0)
 
     @rule(seconds=st.sampled_from([0.02, 0.1, 0.5, 3.0, 16.0, 31.0]))
     def wait(self, seconds: float) -> None:
@@ -128,8 +140,6 @@ class Chaos(RuleBasedStateMachine):
             assert len(device.line._ended) <= call_memory.ENDED_KEPT
 
     def teardown(self) -> None:
-        for device in self.world.devices.values():
-            device.weather.is_cut = False
         self.world.pass_(60)
         for device in self.world.devices.values():
             for call_id in list(device.line.calls):
@@ -179,17 +189,17 @@ def check_agreement(world: World, call_id: str) -> None:
         theirs = device.ended.get(call_id)
         if device is caller or theirs is None:
             continue
-        if ours is None or (won and device.address not in won):
+        if ours is None:  # it lost a glare: other devices were told, the one that won it knows
+            continue
+        if won and device.address not in won:
             told = EndReason.CANCELLED
         elif won or ours.by is Party.LOCAL:
             told = ours.reason
         else:  # another device's no
             told = EndReason.CANCELLED
-        has_crossed = theirs.by is Party.LOCAL and (ours is None or ours.by is Party.LOCAL)
-        assert theirs.reason is told or theirs.by is Party.LOCAL, (ours, theirs)
-        if device.address in won and not has_crossed:
-            assert ours is not None
-            assert ours.reason is theirs.reason
+        assert theirs.reason is told or theirs.by is Party.LOCAL
+        has_crossed = theirs.by is ours.by is Party.LOCAL
+        assert ours.reason is theirs.reason or has_crossed or device.address not in won
 
 
 def dials(device: Device) -> set[str]:

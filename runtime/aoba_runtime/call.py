@@ -151,7 +151,12 @@ class Line:
             raise LineFull(f"{len(self._calls)} calls, and {self.max_calls} are allowed")
         call_id = self._new_id()
         call = self._begin(
-            call_id, Role.CALLER, peer, now, caller_name=caller_name, rings=devices or [peer]
+            call_id,
+            Role.CALLER,
+            peer,
+            now,
+            caller_name=caller_name,
+            rings=devices or [peer if "/" in peer else account(peer)],
         )
         initiate = Initiate(call_id, self._stamp(), caller_name)
         return call_id, [Send(initiate, each) for each in call.rings]
@@ -217,7 +222,7 @@ class Line:
                 return self._glare(call, signal, sender, now)
             return self._after(call, call.hear(signal, sender, now), now)
         seen = self._ended.get(signal.call_id, now)
-        if seen is not None and (account(sender), signal) in seen:
+        if seen is not None and (sender, signal) in seen:
             return []
         if seen is not None or not isinstance(signal, Initiate):
             raise UnknownCall("no such call, or it has ended")
@@ -277,7 +282,7 @@ class Line:
             busy = Send(Busy(signal.call_id, self._stamp()), sender)
             return [busy, Missed(signal.call_id, sender, signal.caller_name)]
         call = self._begin(signal.call_id, Role.CALLEE, sender, now, caller_name=signal.caller_name)
-        call.seen.add((account(sender), signal))
+        call.seen.add((sender, signal))
         return [Ring(call.id, sender, signal.caller_name)]
 
     def _glare(self, ours: Call, theirs: Initiate, sender: str, now: float) -> list[Effect]:
@@ -285,7 +290,7 @@ class Line:
         is_over = ours.state is not State.CALLING
         if is_over or (ours.id, self.account) < (theirs.call_id, account(sender)):
             ours.has_met_rival = True
-            ours.seen.add((account(sender), theirs))
+            ours.seen.add((sender, theirs))
             self._forget(theirs, sender, now)
             return []
         old = ours.id
@@ -339,7 +344,7 @@ class Line:
     def _forget(self, initiate: Initiate, sender: str, now: float) -> None:
         """Remember a call that never rang as ended."""
         seen = Seen()
-        seen.add((account(sender), initiate))
+        seen.add((sender, initiate))
         self._ended.add(initiate.call_id, seen, now)
 
     def _stamp(self) -> int:
@@ -357,7 +362,7 @@ def _is_rival(call: Call, initiate: Initiate, sender: str) -> bool:
         return False
     if call.state is not State.CALLING:
         return call.peer == sender and initiate.timestamp < call.accepted_stamp
-    return sender in call.rings or account(sender) in map(str.lower, call.rings)
+    return sender in call.rings or account(sender) in call.rings
 
 
 def _openness(call: Call) -> tuple[bool, str]:

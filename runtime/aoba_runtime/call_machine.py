@@ -117,6 +117,7 @@ class Call:
         self._limits = limits
         self._stamp = stamp
         self._lost: list[str] = []
+        self._is_routed = False
         self._is_reached = False
         self._is_busy_somewhere = False
         self._closed_at: float | None = None
@@ -157,7 +158,7 @@ class Call:
         """A signal from the peer; raises the `Fault` to answer it with, having changed nothing."""
         if account(sender) != account(self.peer):
             raise NotAParty("this call is with somebody else")
-        key = (account(sender), signal)
+        key = (sender, signal)
         if key in self.seen:
             return []
         event = self._event(signal, sender)
@@ -182,7 +183,7 @@ class Call:
             self.caller_name = initiate.caller_name
             self.rings = []
             self.seen = Seen()
-            self.seen.add((account(sender), initiate))
+            self.seen.add((sender, initiate))
             return effects + self._accept(now)
 
         return self._step(Event.GLARE_LOST, now, act)
@@ -206,7 +207,7 @@ class Call:
             return self._of_one_device(event, sender)
         if event is Event.HEARD_ACCEPT and sender != self.peer:
             return Event.SECOND_ACCEPT
-        if sender in self._lost:
+        if sender in self._lost or (self._is_routed and sender != self.peer):
             raise UnknownCall("another device has taken this call")
         return event
 
@@ -288,7 +289,9 @@ class Call:
                 return [self._hangup(EndReason.CANCELLED, sender)]
             case Accept():
                 self.accepted_stamp = signal.timestamp
-                self._lost = [each for each in self.rings if each not in (sender, account(sender))]
+                everywhere = account(sender)
+                self._is_routed = sender not in self.rings and everywhere in self.rings
+                self._lost = [each for each in self.rings if each not in (sender, everywhere)]
                 self.rings = []
                 effects += [self._hangup(EndReason.CANCELLED, device) for device in self._lost]
                 effects += [Accepted(self.id, sender), StartOffer(self.id)]

@@ -29,8 +29,8 @@ def account(address: str) -> str:
 
 
 class Seen:
-    """The last signals that were acted on, so that a resend is known. Two are the same if their sender's account and all
-    their fields are, timestamp included."""
+    """The last signals that were acted on, each with its sender, so that a resend is known: all fields are the same,
+    timestamp included. What is sent again from another address the transport knows by its id."""
 
     def __init__(self, kept: int = SIGNALS_KEPT) -> None:
         self._kept = kept
@@ -40,7 +40,7 @@ class Seen:
         return hash(signal) in self._keys
 
     def add(self, signal: tuple[str, Signal]) -> None:
-        """Remember one of the account `signal[0]`."""
+        """Remember one."""
         self._keys[hash(signal)] = None
         self.shorten(self._kept)
 
