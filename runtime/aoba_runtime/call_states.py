@@ -132,7 +132,7 @@ _FAILED: Final = End(EndReason.FAILED, Party.LOCAL, Hangup)
 _REJECTED: Final = End(EndReason.REJECTED, Party.LOCAL, Reject)
 _TOLD: Final = End(None, Party.REMOTE)
 _UNWANTED: Final = End(EndReason.FAILED, Party.REMOTE, Hangup)
-_LOST: Final = End(EndReason.FAILED, Party.REMOTE)
+_UNREACHED: Final = End(EndReason.FAILED, Party.REMOTE)
 
 
 def _stay(state: State, *events: Event) -> dict[Event, Cell]:
@@ -153,6 +153,8 @@ _NEGOTIATING: Final[dict[Event, Cell]] = {
 }
 _WHILE_TALKING: Final = (Event.CANDIDATE, Event.MUTE, Event.HEARD_CANDIDATE, Event.HEARD_MUTE)
 
+_PEER_LEFT: Final = (Event.MEDIA_CLOSED, Event.MEDIA_FAILED, Event.UNKNOWN_THERE)
+
 _TALK: Final[dict[State, dict[Event, Cell]]] = {
     State.CONNECTING: {
         Event.MEDIA_CONNECTED: State.CONNECTED,
@@ -168,18 +170,17 @@ _TALK: Final[dict[State, dict[Event, Cell]]] = {
         **_stay(State.CONNECTED, *_WHILE_TALKING),
     },
     State.CLOSING: {
+        Event.HEARD_HANGUP: _TOLD,
         Event.HANGUP: _COMPLETED,
-        **_ONGOING,
         Event.DEADLINE: End(EndReason.COMPLETED, Party.REMOTE, Hangup),
-        **_stay(State.CLOSING, Event.MEDIA_CLOSED, Event.UNKNOWN_THERE, *_WHILE_TALKING),
+        **_stay(State.CLOSING, *_PEER_LEFT, *_WHILE_TALKING),
     },
     State.ABANDONED: {
         Event.MEDIA_CONNECTED: State.CLOSING,
         Event.HEARD_HANGUP: _TOLD,
-        Event.HANGUP: _LOST,
-        Event.MEDIA_FAILED: _LOST,
-        Event.DEADLINE: _LOST,
-        **_stay(State.ABANDONED, Event.MEDIA_CLOSED, Event.UNKNOWN_THERE, *_WHILE_TALKING),
+        Event.HANGUP: End(EndReason.CANCELLED, Party.LOCAL),
+        Event.DEADLINE: End(EndReason.CANCELLED, Party.REMOTE),
+        **_stay(State.ABANDONED, *_PEER_LEFT, *_WHILE_TALKING),
     },
     State.ENDED: {},
 }
@@ -197,7 +198,7 @@ _CALLER: Final[Rows] = {
         Event.HEARD_HANGUP: _TOLD,
         Event.MEDIA_FAILED: _FAILED,
         Event.MEDIA_CLOSED: _FAILED,
-        Event.REFUSED: _LOST,
+        Event.REFUSED: _UNREACHED,
         **_stay(State.CALLING, Event.CANDIDATE, Event.MUTE),
     },
     State.OFFERING: {
