@@ -55,6 +55,29 @@ def test_messages_are_called_by_id_or_name_or_key_or_operation(root: Place) -> N
     }
 
 
+def test_a_channel_may_stand_in_a_file_of_its_own(tmp_path: Path) -> None:
+    (tmp_path / "channels").mkdir()
+    (tmp_path / "channels" / "on.yaml").write_text(
+        "parameters: {lamp: {schema: {type: string, enum: [a]}}}\n"
+        "publish: {message: {payload: {$ref: ../bool.yaml}}}\n"
+        "subscribe: {message: {$ref: '#/publish/message'}}"
+    )
+    (tmp_path / "bool.yaml").write_text("type: boolean")
+    spec = tmp_path / "spec.yaml"
+    spec.write_text(
+        HEAD.replace("3.0.0", "2.1.0") + "channels: {'on/{lamp}': {$ref: channels/on.yaml}}"
+    )
+    document, said = read(spec)
+    channel = at(document.root, "channels", "on/{lamp}")
+    assert (channel.pointer, said) == ("#/channels/on~1{lamp}", [])
+    message = "channels/on.yaml#/publish/message"
+    assert pointers(at(channel, "messages")) == {"publish on/{lamp} message": message}
+    (sent,) = at(document.root, "operations", "publish on/{lamp}", "messages").items()
+    assert at(sent, "payload").pointer == "bool.yaml#"
+    assert at(sent, "payload").key == "bool"
+    assert at(channel, "parameters", "lamp", "enum").value() == ["a"]
+
+
 def test_operations_are_called_by_id_or_by_verb_and_address(root: Place) -> None:
     operations = at(root, "operations")
     assert {

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from pathlib import PurePosixPath
 from typing import Literal
 
 from .diagnostics import Location
@@ -96,7 +97,7 @@ class Place:
     def key(self) -> str:
         """The last step of the pointer: the name under which the node stands; that of the file for a whole file."""
         last = self.pointer.rpartition("/")[2]
-        return unescaped(last) if not last.endswith("#") else last[:-1].partition(".")[0]
+        return PurePosixPath(last[:-1]).stem if last.endswith("#") else unescaped(last)
 
 
 class Shape:

@@ -51,8 +51,7 @@ class Channels:
         messages = raw.document.follow(raw)
         made: dict[str, Node] = {}
         for key, child in messages.raw_fields():
-            message = self._parts.message(child)
-            name = next((name for name in self._parts.names(message) if name not in made), key)
+            name = next((name for name in self._parts.names(child) if name not in made), key)
             made[name] = self._shape.stand(child.node, child.pointer)
         return make(made, messages.node)
 
@@ -104,21 +103,20 @@ class Channels:
             return
         pointer = step(step("#/channels", address), verb)
         merged = Place(merge_traits(end, self._shape), end.pointer, self._parts.document)
-        own = merged.text("operationId")
-        key = own if own and own not in self._operations else f"{verb} {address}"
+        keys = (merged.text("operationId"), f"{verb} {address}", pointer)
+        key = next(key for key in keys if key and key not in self._operations)
         message = end.raw("message")
         listed = list(_messages(message)) if message else []
+        known = {self._shape.seen(node, "")[1]: name for name, node in messages.items()}
         nodes = []
         for index, one in enumerate(listed, 1):
             place = self._parts.message(one)
             made = _made_name(key, place, index if len(listed) > 1 else 0)
-            name = next(
-                name
-                for name in (*self._parts.names(place), made, f"{key} message {index}")
-                if name not in messages or self._stands(messages[name]) == place.pointer
-            )
+            if place.pointer not in known:
+                names = (*self._parts.names(one), made, f"{key} {index}", place.pointer)
+                known[place.pointer] = next(name for name in names if name not in messages)
             node = self._shape.stand(one.document.follow(one).node, place.pointer)
-            messages[name] = node
+            messages[known[place.pointer]] = node
             nodes.append(node)
         fields: dict[str, Node] = {
             "action": Scalar(_ACTIONS[verb], at),
@@ -132,9 +130,6 @@ class Channels:
                 fields[name] = self._shape.stand(child.node, child.pointer)
         self._operations[key] = self._shape.stand(make(fields, end.node), pointer)
         self._keys[key] = at
-
-    def _stands(self, node: Node) -> str:
-        return self._shape.seen(node, "")[1]
 
 
 def _messages(raw: Place) -> Iterator[Place]:

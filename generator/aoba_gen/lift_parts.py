@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from typing import Final
 
 from .diagnostics import Location
 from .document import Document, Place, Shape
 from .load import Array, Node, Object, Scalar
 from .references import reference, step
 from .traits import merge_traits
+
+_INLINE: Final = re.compile(r"/(publish|subscribe)/message$|/oneOf/\d+$")
+"""The pointers of messages that stand in an operation or in a list, and have no key of their own."""
 
 
 class Parts:
@@ -32,14 +36,15 @@ class Parts:
             self._shape.show(end.node, node)
         return self.document.place(end.node, end.pointer)
 
-    def names(self, message: Place) -> Iterator[str]:
-        """What a lifted message is called, best first: its id, its name, its key among messages."""
+    def names(self, raw: Place) -> Iterator[str]:
+        """What the message at `raw` is called, best first: its id, its name, its key where a reference names it."""
+        message = self.message(raw)
         own = self._ids.get(message.pointer)
         if isinstance(own, Scalar) and own.value:
             yield str(own.value)
         if name := message.text("name"):
             yield name
-        if "/channels/" not in message.pointer and not message.key.isdecimal():
+        if reference(raw.node) is not None and not _INLINE.search(message.pointer):
             yield message.key
 
     def server(self, raw: Place) -> None:

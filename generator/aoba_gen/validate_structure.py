@@ -25,6 +25,7 @@ _EXTENSION: Final = re.compile(r"x-[\w.-]+")
 _DATA: Final = ("anything", "an object")
 _SCHEMAS: Final = ("Schema", "JsonSchema")
 _REFERENCE: Final = shape_of("Reference")
+_TEXT: Final = shape_of("text")
 
 
 Found: TypeAlias = dict[str, list[Place]]
@@ -225,6 +226,8 @@ class _Structure:
     def _may_refer(self, raw: Place, shape: Shape, what: str) -> bool:
         if shape.kind == "one" and shape.name in self._tables.referable:
             return True
+        if shape == _TEXT and raw.document.follow(raw).pointer.endswith(".md#"):
+            return True  # a text in a file of its own, as bundlers and the reference parser have it
         for tables in VERSIONS.values() if shape.kind == "one" else ():
             if tables.major == self._tables.major and shape.name in tables.referable:
                 self._newer(f"a reference as {what}", tables, raw.location)
