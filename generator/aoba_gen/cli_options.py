@@ -18,7 +18,7 @@ from .validate import OPTIONAL
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
-_USAGE_RULES: Final = frozenset({"file-missing", "file-is-folder", "file-unreadable"})
+_USAGE_RULES: Final = frozenset({"config", "file-missing", "file-is-folder", "file-unreadable"})
 
 
 def _package(context: click.Context, parameter: click.Parameter, value: str | None) -> str | None:

@@ -147,7 +147,7 @@ class _Reader:
 
     def _place(self, where: Keys) -> Location:
         """Where the last of the keys stands, as near as reading line by line can tell."""
-        spot = self._next(_Spot(), re.escape(_TABLE) + r"\b")
+        spot = self._next(_Spot(), rf"\[\s*{re.escape(_TABLE)}\b|(?<![\w.-])aoba-gen(?=\s*[.=])")
         for step in where:
             if isinstance(step, int):
                 spot = _Spot(spot.line)  # a header names the list and begins its first item
