@@ -84,7 +84,7 @@ EXTRAS: Final = {
     "audio_resample.py": {"av"},
     "audio_tones.py": {"numpy"},
     "audio_wav.py": {"av", "numpy"},
-    "cli.py": {"click"},
+    "cli_common.py": {"click"},
     "devserver.py": {"websockets"},
     "devserver_stream.py": {"websockets"},
     "rtc.py": {"aiortc"},

@@ -144,7 +144,7 @@ async def test_signals_go_in_order_and_none_waits_for_another() -> None:
         ours, _ = await pair.up()
         ours.hangup()
         await ours.ended
-        await pair.alice._tasks.settle(0.1)
+        await pair.alice._outbox._tasks.settle(0.05)
         assert pair.near.sent == [
             "initiate", "offer", "ice-candidate", "ice-candidate", "hangup"
         ]  # fmt: skip
@@ -206,7 +206,7 @@ async def test_an_initiate_that_is_still_on_its_way_is_withdrawn() -> None:
         await asyncio.sleep(0)
         ours.hangup()
         await ours.ended
-        await pair.alice._tasks.settle(1)
+        await pair.alice._outbox._tasks.settle(1)
         assert pair.near.cancelled == ["initiate"]
         assert pair.bob.calls == ()
 

@@ -9,35 +9,21 @@ import asyncio
 import errno
 import logging
 import signal
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Final, NoReturn
+from typing import Final
 
-EXIT_USAGE: Final = 2
-EXIT_CONNECTION: Final = 3
-
-_INSTALL: Final = (
-    "aoba-call needs more than aoba-runtime alone: pip install 'aoba-runtime[xmpp,media]'"
-)
-_EXTRAS: Final = frozenset({"click", "jwt", "websockets"})
-
-try:
-    import click
-except ModuleNotFoundError as missing:
-    if (missing.name or "").partition(".")[0] not in _EXTRAS:
-        raise
-    print(f"{_INSTALL} (no module named {missing.name})", file=sys.stderr)
-    sys.exit(EXIT_USAGE)
+from .cli_common import EXIT_CONNECTION, click, fail, no_traceback
+from .cli_phone import dial, listen
 
 _EXAMPLES: Final = """\
 \b
 Examples:
   aoba-call serve
       a server for development on ws://localhost:8082/xmpp
-  export AOBA_TOKEN=$(aoba-call token alice)
-      a token that lets alice in there
+  AOBA_TOKEN=$(aoba-call token bob) aoba-call listen --echo
+      a phone there that takes every call and says what it hears
+  AOBA_TOKEN=$(aoba-call token alice) aoba-call dial bob
+      a call to it, with your microphone and speaker
 \b
 Exit codes: 0 all is well; 1 a call ended badly; 2 a wrong call; 3 no connection, or no port to listen on.
 """
@@ -60,6 +46,10 @@ def main() -> None:
     logging.basicConfig(format="aoba-call: %(message)s")
 
 
+main.add_command(dial)
+main.add_command(listen)
+
+
 @main.command()
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option(
@@ -76,7 +66,7 @@ def serve(host: str, port: int, secret_file: Path | None) -> None:
     Prints its URL on standard output once it listens. For development and tests only: there is no TLS, every user name
     in a valid token exists, and everybody sees everybody.
     """
-    with _no_traceback():
+    with no_traceback():
         from . import tokens
 
         secret = tokens.load_secret(secret_file)
@@ -85,7 +75,7 @@ def serve(host: str, port: int, secret_file: Path | None) -> None:
         except OSError as error:
             if error.errno == errno.EPIPE:
                 raise
-            _fail(_why_no_listener(host, port, error), EXIT_CONNECTION)
+            fail(_why_no_listener(host, port, error), EXIT_CONNECTION)
 
 
 @main.command()
@@ -104,7 +94,7 @@ def token(user: str, secret_file: Path | None, ttl: float) -> None:
 
     USER is a name (alice), or a name at one domain only (alice@localhost).
     """
-    with _no_traceback():
+    with no_traceback():
         from . import tokens
 
         secret = tokens.load_secret(secret_file)
@@ -137,30 +127,6 @@ def _why_no_listener(host: str, port: int, error: OSError) -> str:
     if error.errno in (errno.EACCES, errno.EPERM):
         return f"not allowed to listen on port {port}; choose a --port above 1023"
     return f"cannot listen on {host} port {port}: {error.strerror or error}"
-
-
-@contextmanager
-def _no_traceback() -> Iterator[None]:
-    """Turn what is not a bug into a message: a missing package, an unusable secret file, Ctrl-C."""
-    try:
-        yield
-    except ModuleNotFoundError as missing:
-        if (missing.name or "").partition(".")[0] not in _EXTRAS:
-            raise
-        _fail(f"{_INSTALL} (no module named {missing.name})", EXIT_USAGE)
-    except ValueError as error:
-        from .tokens import BadSecret
-
-        if not isinstance(error, BadSecret):
-            raise
-        _fail(str(error), EXIT_USAGE)
-    except KeyboardInterrupt:
-        sys.exit(0)
-
-
-def _fail(message: str, code: int) -> NoReturn:
-    click.echo(f"aoba-call: {message}", err=True)
-    sys.exit(code)
 
 
 if __name__ == "__main__":

@@ -24,13 +24,14 @@ from . import links, media, phone_events
 from .call import CONNECT_TIME, RING_TIME, Line, LineFull, LocalCallError, PeerIsCalling, State
 from .call_states import Role
 from .client import Client
-from .errors import AckTimeout, Fault, PeerUnavailable
+from .errors import Fault, PeerUnavailable
 from .phone_call import CallEnded, VoiceCall
 from .phone_events import Ended
+from .phone_outbox import Outbox
 from .phone_tasks import Tasks
 from .phone_voice import VoiceWork
 from .plug import CallPlug
-from .signals import EndReason, Hangup, Initiate, Signal
+from .signals import EndReason, Initiate, Signal
 from .transport import Incoming, Locating, Telling
 
 __all__ = [
@@ -95,11 +96,10 @@ class Phone:
             connect_time=connect_time,
         )
         self._calls: dict[str, VoiceCall] = {}
-        self._ring_time = ring_time
+        self._outbox = Outbox(plug, self._settled, ring_time=ring_time, connect_time=CONNECT_TIME)
         self._tasks = Tasks()
         self._closing = Tasks()
         self._work: dict[VoiceCall, asyncio.Task[None]] = {}
-        self._invitations: dict[asyncio.Task[None], str] = {}
         self._timer: asyncio.TimerHandle | None = None
         self._end_listening: Callable[[], None] | None = None
         self._is_closed = False
@@ -136,7 +136,7 @@ class Phone:
         self._is_closed = True
         for call in self.calls:
             self._hangup(call)
-        await self._tasks.settle(GOODBYE)
+        await self._outbox.aclose(GOODBYE)
         if self._end_listening is not None:
             self._end_listening()
         if self._timer is not None:
@@ -289,7 +289,7 @@ class Phone:
     def _one(self, effect: engine.Effect) -> None:
         match effect:
             case engine.Send():
-                self._send(effect)
+                self._outbox.put(effect)
             case engine.Missed():
                 links.tell(self._on_missed, effect)
             case engine.Ring():
@@ -304,9 +304,10 @@ class Phone:
     def _of_call(self, call: VoiceCall, effect: engine.Effect) -> None:
         match effect:
             case engine.Ringing():
-                call._tell(phone_events.Ringing(effect.peer))
+                self._rang(call, effect.peer)
             case engine.Accepted():
                 call.peer = effect.peer
+                self._rang(call, effect.peer)
                 call._tell(phone_events.Accepted(effect.peer))
             case engine.Connected():
                 call._tell(phone_events.Connected(_now() - call._began))
@@ -324,6 +325,12 @@ class Phone:
                     call._voice.put(effect)
             case _:
                 raise AssertionError(effect)
+
+    def _rang(self, call: VoiceCall, peer: str) -> None:
+        """Tell once that it rings; an accept may be read before the acknowledgement that says so."""
+        if call.role is Role.CALLER and not call._has_rung:
+            call._has_rung = True
+            call._tell(phone_events.Ringing(peer))
 
     def _rings(self, ring: engine.Ring) -> None:
         call = self._new_call(ring.call_id, Role.CALLEE, ring.peer, ring.caller_name)
@@ -352,9 +359,7 @@ class Phone:
 
     def _end(self, call: VoiceCall, ended: engine.Ended) -> None:
         del self._calls[call.id]
-        for task, call_id in list(self._invitations.items()):
-            if call_id == call.id:
-                task.cancel()  # it must not ring now, should it still be on its way
+        self._outbox.withdraw(call.id)
         self._closing.start(self._close_voice(call), f"the end of call {call.id}")
         why = call.why if ended.reason is EndReason.FAILED else ""
         call._tell(Ended(ended.reason, ended.duration, ended.by, why))
@@ -367,28 +372,12 @@ class Phone:
         if call._voice is not None:
             await call._voice.aclose()
 
-    def _send(self, send: engine.Send) -> None:
-        """The one way out: signals are written in this order, and each waits for its own acknowledgement alone."""
-        task = self._tasks.start(self._deliver(send), f"a signal to {send.to}")
-        if isinstance(send.signal, Initiate):
-            self._invitations[task] = send.signal.call_id
-            task.add_done_callback(lambda done: self._invitations.pop(task, None))
-
-    async def _deliver(self, send: engine.Send) -> None:
-        try:
-            # Later it would be of no use to the peer, so the transport must not deliver it any more.
-            is_initiate = isinstance(send.signal, Initiate)
-            async with asyncio.timeout(self._ring_time if is_initiate else CONNECT_TIME):
-                await self._plug.send(send.signal, send.to or None)
-        except TimeoutError:
-            fault: Fault = AckTimeout(f"no answer from {send.to}")
-        except Fault as refused:
-            fault = refused
-        else:
+    def _settled(self, send: engine.Send, fault: Fault | None) -> None:
+        if fault is None:
             self._do(self._line.delivered(send, _now()))
             return
         call = self._calls.get(send.signal.call_id)
-        if call is not None and not isinstance(send.signal, Hangup):
+        if call is not None:
             call.why = call.why or str(fault)
         self._do(self._line.delivery_failed(send, fault, _now()))
 

@@ -56,6 +56,7 @@ class VoiceCall:
         self.why = ""
         self._phone = phone
         self._began = began
+        self._has_rung = False
         self._over: asyncio.Future[Ended] = asyncio.get_running_loop().create_future()
         self._up: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._listeners: list[Callable[[CallEvent], object]] = []
@@ -111,6 +112,11 @@ class VoiceCall:
     def is_over(self) -> bool:
         """Whether the call has ended."""
         return self._over.done()
+
+    @property
+    def is_connected(self) -> bool:
+        """Whether voice can flow, or could before the end."""
+        return self._up.done()
 
     async def connected(self) -> None:
         """Wait until voice can flow; raises `CallEnded` when the call ends before."""

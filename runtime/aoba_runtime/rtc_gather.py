@@ -17,7 +17,12 @@ from typing import Final, TypeAlias
 
 from aioice import Candidate, Connection, stun
 from aioice.candidate import candidate_foundation, candidate_priority
-from aioice.ice import StunProtocol, relayed_candidate, server_reflexive_candidate
+from aioice.ice import (
+    StunProtocol,
+    get_host_addresses,
+    relayed_candidate,
+    server_reflexive_candidate,
+)
 
 from .rtc_options import IceServer, RtcOptions
 
@@ -154,3 +159,8 @@ def _why(error: BaseException) -> str:
     if isinstance(error, ssl.SSLCertVerificationError):
         return f"its certificate is not trusted: {error.verify_message}"
     return str(error) or type(error).__name__
+
+
+def host_addresses() -> tuple[str, ...]:
+    """The addresses of this host except loopback, which calls use where none are chosen."""
+    return tuple(get_host_addresses(use_ipv4=True, use_ipv6=True))

@@ -1,0 +1,69 @@
+"""What the commands of `aoba-call` share: exit codes, errors in words, and the extras that they need."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Final, NoReturn
+
+__all__ = [
+    "EXIT_BADLY",
+    "EXIT_CONNECTION",
+    "EXIT_USAGE",
+    "click",
+    "fail",
+    "missing_extra",
+    "no_traceback",
+]
+
+EXIT_BADLY: Final = 1
+EXIT_USAGE: Final = 2
+EXIT_CONNECTION: Final = 3
+
+_EXTRAS: Final[Mapping[str, str]] = {
+    **dict.fromkeys(("click", "jwt", "slixmpp", "websockets"), "xmpp"),
+    **dict.fromkeys(("aioice", "aiortc", "av", "dns", "numpy"), "media"),
+}
+"""Which extra of aoba-runtime brings a package."""
+
+
+def missing_extra(missing: ImportError) -> str:
+    """What to install for an import that failed; raises it again if it is none of the extras' packages."""
+    name = (missing.name or "").partition(".")[0]
+    if name not in _EXTRAS:
+        raise missing
+    return (
+        "aoba-call needs more than aoba-runtime alone: pip install 'aoba-runtime[xmpp,media]'"
+        f" (no module named {name}, which the extra {_EXTRAS[name]!r} brings)"
+    )
+
+
+try:
+    import click
+except ModuleNotFoundError as error:
+    print(missing_extra(error), file=sys.stderr)
+    sys.exit(EXIT_USAGE)
+
+
+def fail(message: str, code: int) -> NoReturn:
+    """End the program with a message."""
+    click.echo(f"aoba-call: {message}", err=True)
+    sys.exit(code)
+
+
+@contextmanager
+def no_traceback(interrupted: int = 0) -> Iterator[None]:
+    """Turn what is not a bug into a message: a missing package, an unusable secret file, Ctrl-C."""
+    try:
+        yield
+    except ImportError as missing:
+        fail(missing_extra(missing), EXIT_USAGE)
+    except ValueError as error:
+        from .tokens import BadSecret
+
+        if not isinstance(error, BadSecret):
+            raise
+        fail(str(error), EXIT_USAGE)
+    except KeyboardInterrupt:
+        sys.exit(interrupted)

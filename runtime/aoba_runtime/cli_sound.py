@@ -1,0 +1,98 @@
+"""What is said and heard in the calls of `aoba-call`: the media, and for each call its sources and sinks."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final, TypeVar
+
+from .audio import AudioError, Sink, Source, Voice
+from .audio_devices import Microphone, Speaker
+from .audio_tones import Echo, Tone
+from .audio_wav import CallRecorder, FileSource
+from .cli_options import Options
+from .phone import VoiceCall
+from .rtc import IceServer, RtcMedia, RtcOptions, RtcSession
+from .rtc_gather import host_addresses
+
+D = TypeVar("D")
+
+log: Final = logging.getLogger("aoba_runtime.cli")
+
+
+def media_of(options: Options) -> RtcMedia:
+    """The media that the options ask for; `ValueError` for what cannot be."""
+    servers = tuple(
+        IceServer(
+            url,
+            None if url.startswith("stun:") else options.turn_user,
+            None if url.startswith("stun:") else options.turn_password,
+        )
+        for url in options.ice_servers
+    )
+    addresses = options.local_addresses
+    if not addresses and options.is_local:
+        addresses = (*host_addresses(), "127.0.0.1")
+    return RtcMedia(
+        RtcOptions(ice_servers=servers, relay_only=options.relay_only, local_addresses=addresses)
+    )
+
+
+class Sound:
+    """Gives each call its voice at the moment that it connects: nothing is recorded, and no microphone open, before."""
+
+    def __init__(self, options: Options) -> None:
+        """Raises `AudioError` for a file that cannot be played or written."""
+        self._options = options
+        self._count = 0
+        if options.play is not None:
+            FileSource(options.play).close()
+        if options.record is not None and not options.record.resolve().parent.is_dir():
+            raise AudioError(f"{options.record}: there is no such folder")
+
+    def begin(self, call: VoiceCall) -> None:
+        """Let the call be heard and recorded."""
+        session = call.session
+        assert isinstance(session, RtcSession)
+        self._count += 1
+        source, sinks = self._ends()
+        session.voice.source = source
+        for sink in sinks:
+            session.voice.attach(sink)
+        if self._options.record is not None:
+            self._record(session.voice, self._options.record)
+
+    def _ends(self) -> tuple[Source | None, list[Sink]]:
+        match self._options.sound:
+            case "tone":
+                return Tone(self._options.tone), []
+            case "play":
+                assert self._options.play is not None
+                return FileSource(self._options.play), []
+            case "echo":
+                echo = Echo()
+                return echo, [echo]
+            case "silence":
+                return None, []
+        return self._device(Microphone), [
+            each for each in [self._device(Speaker)] if each is not None
+        ]
+
+    def _device(self, make: Callable[[], D]) -> D | None:
+        try:
+            return make()
+        except AudioError as error:
+            log.warning("%s; going on without", error)
+            return None
+
+    def _record(self, voice: Voice, path: Path) -> None:
+        if self._count > 1:
+            path = path.with_stem(f"{path.stem}-{self._count}")
+        try:
+            recorder = CallRecorder(path)
+        except AudioError as error:
+            log.warning("%s; the call is not recorded", error)
+            return
+        voice.attach(recorder.local, local=True)
+        voice.attach(recorder.remote)
