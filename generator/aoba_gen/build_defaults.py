@@ -5,11 +5,12 @@ from __future__ import annotations
 import operator
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import cache
 from typing import Final, TypeAlias
 
 from .diagnostics import Report, shown
 from .load import Json
-from .model import Definition, Enum, Fill, Property, Record, Schema
+from .model import Alias, Definition, Enum, Fill, Property, Record, Schema
 from .resolve import Place
 
 _FILL: Final = "x-aoba-default"
@@ -79,43 +80,74 @@ def fill_of(
 
 def default_of(
     place: Place, schema: Schema, definitions: Mapping[str, Definition], report: Report
-) -> Json:
-    """A documented default; reports one that its own schema does not allow."""
+) -> tuple[bool, Json]:
+    """Whether a documented default can be used, and it; warns of one that cannot."""
     value = place.value()
-    if _holds_objects(schema, definitions):
-        report.error(
-            "unsupported-schema",
-            "a default that holds objects is not supported yet",
-            place.location,
-            "describe the default in words instead",
-        )
-    elif not _fits(value, schema, definitions):
-        report.error(
+    if not _fits(value, schema, definitions):
+        report.warn(
             "default-type",
             f"the default {shown(value)} is not what its own schema allows: {_expected(schema, definitions)}",
             place.location,
-            "correct the default or the schema",
+            "correct the default or the schema; as it is, it is left out",
         )
-    return value
+        return False, None
+    if _holds_objects(value, schema, definitions):
+        report.warn(
+            "default-of-objects",
+            f"the default {shown(value)} holds objects, of which no default is made",
+            place.location,
+            "give it where the message is made",
+        )
+        return False, None
+    return True, value
 
 
-def _holds_objects(schema: Schema, definitions: Mapping[str, Definition]) -> bool:
-    if schema.items is not None:
-        return _holds_objects(schema.items, definitions)
-    return schema.ref is not None and not isinstance(definitions.get(schema.ref), Enum)
+def _holds_objects(value: Json, schema: Schema, definitions: Mapping[str, Definition]) -> bool:
+    """Whether a class has to be made of a part of `value`."""
+    if isinstance(value, dict) and (schema.ref or schema.any_of):
+        return True
+    made = definitions.get(schema.ref or "")
+    if isinstance(made, Alias):
+        return _holds_objects(value, made.schema, definitions)
+    if isinstance(value, dict) and schema.values is not None:
+        return any(_holds_objects(item, schema.values, definitions) for item in value.values())
+    if isinstance(value, list):
+        inner = [kind.items for kind in (schema, *schema.any_of) if kind.items is not None]
+        return any(_holds_objects(item, kind, definitions) for kind in inner for item in value) or (
+            bool(schema.prefix) and any(isinstance(item, dict) for item in value)
+        )
+    return False
 
 
 def _fits(value: Json, schema: Schema, definitions: Mapping[str, Definition]) -> bool:
     if value is None and schema.nullable:
         return True
-    enum = definitions.get(schema.ref or "")
-    if isinstance(enum, Enum):
-        return value in [member.value for member in enum.members]
+    made = definitions.get(schema.ref or "")
     if schema.const is not None and value != schema.const:
         return False
-    if isinstance(value, list) and schema.items is not None:
-        items = schema.items
-        if not all(_fits(item, items, definitions) for item in value):
+    if isinstance(made, Enum):
+        return value in [member.value for member in made.members]
+    if isinstance(made, Alias):
+        return _fits(value, made.schema, definitions)
+    if schema.ref is not None:
+        return isinstance(value, dict)
+    if schema.any_of:
+        return any(_fits(value, kind, definitions) for kind in schema.any_of)
+    if schema.literals and value not in schema.literals:
+        return False
+    if isinstance(value, list):
+        if schema.items is not None:
+            items = schema.items
+            if not all(_fits(item, items, definitions) for item in value):
+                return False
+        if schema.prefix and len(value) != len(schema.prefix):
+            return False
+        for item, kind in zip(value, schema.prefix, strict=False):
+            if not _fits(item, kind, definitions):
+                return False
+    if isinstance(value, dict) and schema.values is not None:
+        values = schema.values
+        if not all(_fits(item, values, definitions) for item in value.values()):
             return False
     if not all(
         _BOUNDS[bound](value, limit) for bound, limit in schema.constraints if bound in _BOUNDS
@@ -126,13 +158,21 @@ def _fits(value: Json, schema: Schema, definitions: Mapping[str, Definition]) ->
 
 
 def _expected(schema: Schema, definitions: Mapping[str, Definition]) -> str:
-    enum = definitions.get(schema.ref or "")
-    if isinstance(enum, Enum):
-        return "expected one of " + ", ".join(shown(member.value) for member in enum.members)
+    made = definitions.get(schema.ref or "")
+    if isinstance(made, Enum):
+        return "expected one of " + ", ".join(shown(member.value) for member in made.members)
+    if isinstance(made, Alias):
+        return _expected(made.schema, definitions)
     if schema.const is not None:
         return f"expected {shown(schema.const)}"
+    if schema.literals:
+        return "expected one of " + ", ".join(map(shown, schema.literals))
+    if schema.any_of:
+        kinds = [_expected(kind, definitions).removeprefix("expected ") for kind in schema.any_of]
+        return "expected " + ", or ".join(kinds)
     bounds = [f"{bound} {limit}" for bound, limit in schema.constraints if bound in _BOUNDS]
-    kind = " or ".join((*schema.types, *(["null"] if schema.nullable else []))) or "anything"
+    types = ("object",) if schema.ref else schema.types
+    kind = " or ".join((*types, *(["null"] if schema.nullable else []))) or "anything"
     if schema.items is not None:
         return (
             f"expected {kind} of {_expected(schema.items, definitions).removeprefix('expected ')}"
@@ -143,6 +183,7 @@ def _expected(schema: Schema, definitions: Mapping[str, Definition]) -> str:
 def fill_empty(found: dict[str, Definition]) -> dict[str, Definition]:
     """`found`, with each required object that itself requires nothing marked so that a constructor makes it."""
 
+    @cache
     def all_fields(name: str) -> dict[str, Property]:
         record = found.get(name)
         if not isinstance(record, Record):
@@ -150,25 +191,23 @@ def fill_empty(found: dict[str, Definition]) -> dict[str, Definition]:
         inherited = {key: field for base in record.bases for key, field in all_fields(base).items()}
         return inherited | {field.name: field for field in record.properties}
 
+    @cache
     def requires_nothing(name: str) -> bool:
-        return isinstance(found.get(name), Record) and all(map(_given, all_fields(name).values()))
-
-    order = {name: index for index, name in enumerate(found)}
-
-    def filled(field: Property, owner: str) -> Property:
-        ref = field.schema.ref or ""
-        # A default factory is looked up when the class is made: what it makes must stand before.
-        empty = (
-            field.required
-            and not _given(field)
-            and requires_nothing(ref)
-            and order[ref] < order[owner]
+        record = found.get(name)
+        return (
+            isinstance(record, Record)
+            and record.checks is None
+            and all(map(_given, all_fields(name).values()))
         )
+
+    def filled(field: Property) -> Property:
+        ref = field.schema.ref or ""
+        empty = field.required and not _given(field) and requires_nothing(ref)
         return replace(field, fill=Fill.EMPTY) if empty else field
 
     return {
         name: (
-            replace(made, properties=tuple(filled(field, name) for field in made.properties))
+            replace(made, properties=tuple(filled(field) for field in made.properties))
             if isinstance(made, Record)
             else made
         )

@@ -1,97 +1,71 @@
-"""The keywords of one schema: which are known, its types, bounds and constant."""
+"""The keywords of JSON Schema, draft 4 to 2020-12, AsyncAPI's and OpenAPI's: which there are, and what they mean here."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Mapping
+from functools import cache
 from typing import Final
 
-from .diagnostics import Report, shown, suggestion
 from .resolve import Place
 
-_ANNOTATIONS: Final = frozenset(
-    "$comment $id $schema default deprecated description examples externalDocs readOnly title writeOnly".split()
+_ANNOTATIONS: Final = frozenset("""
+    $anchor $comment $defs $dynamicAnchor $id $schema $vocabulary contentEncoding contentMediaType contentSchema
+    default definitions deprecated description discriminator example examples externalDocs id readOnly title
+    writeOnly xml
+    """.split())
+_SHAPES: Final = frozenset("""
+    $ref additionalItems additionalProperties allOf anyOf const enum format items nullable oneOf prefixItems properties
+    required type
+    """.split())
+CHECKED: Final = frozenset("""
+    contains dependencies dependentRequired dependentSchemas else if maxContains maxProperties minContains
+    minProperties not patternProperties propertyNames then uniqueItems
+    """.split())
+"""What the types of Python cannot say."""
+UNCHECKED: Final = frozenset(
+    "$dynamicRef $recursiveRef unevaluatedItems unevaluatedProperties".split()
 )
-_CONSTRAINTS: Final = (
-    "minimum",
-    "maximum",
-    "exclusiveMinimum",
-    "exclusiveMaximum",
-    "multipleOf",
-    "minLength",
-    "maxLength",
-    "pattern",
-    "minItems",
-    "maxItems",
-)
-_LARGE: Final = 2**63
-NO_OBJECT: Final = frozenset({"const", "enum", "items", *_CONSTRAINTS})
-_OTHERWISE: Final = {
-    "nullable": "write: type: [string, 'null']",
-    "example": "write: examples: [...]",
-    "schemaFormat": "describe the payload as a plain schema",
+"""What nobody checks yet."""
+
+BOUNDS: Final[Mapping[str, Mapping[str, str]]] = {
+    "minimum": {"integer": "max", "number": "max"},
+    "maximum": {"integer": "min", "number": "min"},
+    "exclusiveMinimum": {"integer": "max", "number": "max"},
+    "exclusiveMaximum": {"integer": "min", "number": "min"},
+    "multipleOf": {"integer": "both", "number": "both"},
+    "minLength": {"string": "max"},
+    "maxLength": {"string": "min"},
+    "pattern": {"string": "both"},
+    "minItems": {"array": "max"},
+    "maxItems": {"array": "min"},
 }
-_KEYWORDS: Final = _ANNOTATIONS.union(
-    _CONSTRAINTS,
-    "type enum const format items properties required allOf additionalProperties".split(),
-)
+"""Keywords that narrow a value without changing its type; for each type, which of two values holds."""
+CONDITIONS: Final = frozenset({"required", "not", "format", *BOUNDS, *CHECKED})
+"""What may stand in a member of oneOf or anyOf that says nothing about types."""
+KEYWORDS: Final = _ANNOTATIONS | _SHAPES | CHECKED | UNCHECKED | BOUNDS.keys()
+
+_TYPES: Final = frozenset("array boolean integer null number object string".split())
+
+
+def is_annotation(keyword: str) -> bool:
+    """Whether a keyword leaves open which values are allowed."""
+    return keyword in _ANNOTATIONS or keyword.startswith("x-") or keyword not in KEYWORDS
 
 
 def types_of(place: Place) -> list[str]:
-    """The types that a schema names; none where any will do."""
+    """The types that a schema names; none where any will do. OpenAPI's `nullable` adds null."""
     kind = place.get("type")
     value = kind.value() if kind else []
-    return [str(item) for item in (value if isinstance(value, list) else [value])]
+    found = [str(item) for item in (value if isinstance(value, list) else [value])]
+    found = [item for item in found if item in _TYPES]
+    nullable = place.get("nullable")
+    if found and nullable is not None and nullable.value() is True:
+        found.append("null")
+    return found
 
 
-def bounds_of(place: Place, report: Report) -> Iterator[tuple[str, int | float | str | bool]]:
-    """The keywords that narrow a value without changing its type."""
-    for keyword in _CONSTRAINTS:
-        found = place.get(keyword)
-        value = found.value() if found else None
-        if keyword == "pattern" and isinstance(value, str) and not _compiles(value):
-            unsupported(
-                report,
-                f"the pattern {shown(value)}, which the regex engine cannot run,",
-                place,
-                keyword,
-            )
-        elif isinstance(value, (int, float, str)):
-            yield keyword, value
-
-
-def constant_of(place: Place, report: Report) -> str | int | None:
-    """The constant that a schema allows; only what Python has a literal type for."""
-    const = place.get("const")
-    if const is None:
-        return None
-    value = const.value()
-    if isinstance(value, str) or (isinstance(value, int) and abs(value) < _LARGE):
-        return value
-    unsupported(report, f"the constant {shown(value)}", place, "const")
-    return None
-
-
-def check_keywords(place: Place, report: Report) -> None:
-    """Report every keyword that is not understood yet."""
-    for keyword, child in place.fields():
-        if keyword == "additionalProperties" and child.value() is not True:
-            unsupported(report, "additionalProperties other than true", place, keyword)
-        elif keyword not in _KEYWORDS and not keyword.startswith("x-"):
-            hint = suggestion(keyword, _KEYWORDS) or _OTHERWISE.get(keyword, "")
-            unsupported(report, f"the schema keyword {shown(keyword)}", place, keyword, hint)
-
-
-def unsupported(report: Report, what: str, place: Place, keyword: str, hint: str = "") -> None:
-    """Report a part of a schema that is not understood yet, at its keyword."""
-    report.error(
-        "unsupported-schema",
-        f"{what} is not supported yet",
-        place.key_location(keyword),
-        hint or "say it otherwise; the README lists what is supported",
-    )
-
-
-def _compiles(pattern: str) -> bool:
+@cache
+def runs(pattern: str) -> bool:
     """Whether the engine that will check messages can run `pattern`."""
     # Imported here: only documents with patterns pay for it.
     from pydantic_core import SchemaError, SchemaValidator, core_schema

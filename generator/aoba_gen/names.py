@@ -1,4 +1,12 @@
-"""The only place that makes Python names; two things of one name are a diagnostic, never a silent suffix."""
+"""The only place that makes Python names; two things of one name are a diagnostic, never a silent suffix.
+
+Schemas, properties and enum values that would share a name are told apart by rule, and a warning names both:
+the one that is spelled like the Python name has it, else the first; the other keeps its own spelling where that is a
+name, else it gets the number 2, or the next that is free. Whatever else shares a name is refused.
+
+An inline schema is called after where it stands: its owner and the property, "Item" for the items of a list that are
+classes or unions, "Value" for the values of a map, and in a union its title, its constant or its first property.
+"""
 
 from __future__ import annotations
 
@@ -16,6 +24,9 @@ _IMPORTED: Final = frozenset(
 )
 _FACTORIES: Final = frozenset({"new_uuid", "now_milliseconds"})
 _TYPES: Final = frozenset({"bool", "dict", "float", "int", "list", "str"})
+_SIGNS: Final = {"-": "MINUS", "+": "PLUS"}
+_CONTROLS: Final = {"\t": "TAB", "\n": "LF", "\r": "CR"}
+_ENUM_ATTRIBUTES: Final = frozenset({"mro"})
 _MODEL_ATTRIBUTES: Final = frozenset("""
     construct copy dict from_orm json parse_file parse_obj parse_raw schema schema_json update_forward_refs validate
     """.split())
@@ -61,6 +72,35 @@ def field(text: str) -> str:
         name = f"field{name}"
     taken = name in _MODEL_ATTRIBUTES | _TYPES | _FACTORIES or name.startswith("model_")
     return f"{name}_" if taken else name
+
+
+def member(value: str) -> str:
+    """An enum value as the name of its member: "1m" is V1M, "-1" is MINUS_1, "+" is PLUS_SIGN, "" is EMPTY."""
+    if not value:
+        return "EMPTY"
+    found = constant(value).strip("_") if words(value) else ""
+    if not found:
+        return constant(" ".join(_called(char) for char in value[:4]))
+    if value[0] in _SIGNS and found[0].isdigit():
+        return f"{_SIGNS[value[0]]}_{found}"
+    if not found.isidentifier() or found in _ENUM_ATTRIBUTES:
+        return f"V{found}" if f"V{found}".isidentifier() else f"V_{found}"
+    return _safe(found)
+
+
+def spelled(name: str) -> str:
+    """`name` as a field or an enum member that keeps its spelling, "" where it cannot; "E" is E_, as E may be a class."""
+    name = unicodedata.normalize("NFKC", name)
+    if not name.isidentifier() or name[0] == "_" or keyword.iskeyword(name):
+        return ""
+    if name in _MODEL_ATTRIBUTES | _TYPES | _FACTORIES or hasattr(str, name):
+        return ""
+    return f"{name}_" if name[0].isupper() or name in ("name", "value") else name
+
+
+def _called(char: str) -> str:
+    """What a character is called in Unicode, or among those that control a terminal."""
+    return _CONTROLS.get(char, unicodedata.name(char, f"U{ord(char):04X}"))
 
 
 def package(title: str) -> str:
@@ -143,3 +183,7 @@ class Scope:
                 "give it another name in the document if this one does not suit you",
             )
         return python
+
+    def reserve(self, python: str, name: str, location: Location) -> None:
+        """Keep a name that something else has given to `name` already."""
+        self._claims[python] = (name, location)

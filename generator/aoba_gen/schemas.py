@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Final
 
 from .model import Alias, Definition, Enum, Json, Model, Property, Record, Schema
-from .schemas_finish import finished
+from .schemas_finish import EXTRAS, VALUE, finished
 
 _FORMATS: Final = {"uuid": "aoba_runtime.Uuid"}
 """Formats with a type of their own; any other is text as it stands on the wire, so that it survives a round trip."""
@@ -21,8 +21,9 @@ def models_text(model: Model) -> str:
     """The Python text of the model's classes, not yet formatted."""
     definitions = list(_independent(model))
     lowering = _Lowering(definitions)
-    text = _generate(dict(map(lowering.definition, definitions)))
-    return finished(text, lowering.classes, lowering.properties)
+    schemas = dict(map(lowering.definition, definitions))
+    text = _generate(schemas | {name: {"type": "object"} for name in lowering.literals})
+    return finished(text, lowering.classes, lowering.properties, lowering.literals)
 
 
 def _independent(model: Model) -> Iterator[Definition]:
@@ -32,22 +33,26 @@ def _independent(model: Model) -> Iterator[Definition]:
     used as it is, it stays whole, and its heirs take its properties over instead of inheriting.
     """
     records = {made.python: made for made in model.definitions if isinstance(made, Record)}
+    heirs: dict[str, list[str]] = {}
+    for record in records.values():
+        for above in record.bases:
+            heirs.setdefault(above, []).append(record.python)
     used = set(_used(model))
     for name in list(records):  # a base stands before its heirs
         base = records[name]
-        heirs = [made for made in records.values() if name in made.bases]
-        below = [made for made in records.values() if name in _ancestors(made, records)]
+        if name not in heirs:
+            continue
         declared = {field.name: (field.schema, field.required) for field in base.properties}
         narrowed = {
             field.name
-            for heir in below
-            for field in heir.properties
+            for below in _descendants(name, heirs)
+            for field in records[below].properties
             if field.name in declared and declared[field.name] != (field.schema, field.required)
         }
         if not narrowed:
             continue
         moved = [field for field in base.properties if field.name in narrowed or name in used]
-        for heir in heirs:
+        for heir in [records[below] for below in heirs[name] if name in records[below].bases]:
             own = {field.name for field in heir.properties}
             taken = tuple(field for field in moved if field.name not in own)
             bases = (
@@ -58,27 +63,43 @@ def _independent(model: Model) -> Iterator[Definition]:
             records[heir.python] = replace(
                 heir, properties=taken + heir.properties, bases=tuple(dict.fromkeys(bases))
             )
+            if name in used:
+                for above in base.bases:
+                    heirs.setdefault(above, []).append(heir.python)
         if name not in used:
             kept = tuple(field for field in base.properties if field.name not in narrowed)
             records[name] = replace(base, properties=kept)
     yield from (records.get(made.python, made) for made in model.definitions)
 
 
+def _descendants(name: str, heirs: Mapping[str, list[str]]) -> Iterator[str]:
+    found: dict[str, None] = {}
+    waiting = list(heirs.get(name, ()))
+    while waiting:
+        if (heir := waiting.pop(0)) not in found:
+            found[heir] = None
+            waiting += heirs.get(heir, ())
+    yield from found
+
+
 def _used(model: Model) -> Iterator[str | None]:
     """The classes that stand for values, be it as a message or inside of another class."""
     yield from (message.payload for message in model.messages)
     for made in model.definitions:
-        for field in made.properties if isinstance(made, Record) else ():
-            schema: Schema | None = field.schema
-            while schema is not None:
-                yield schema.ref
-                schema = schema.items
+        if isinstance(made, Alias):
+            yield from _refs(made.schema)
+        elif isinstance(made, Record):
+            for field in made.properties:
+                yield from _refs(field.schema)
+            if made.extras:
+                yield from _refs(made.extras)
 
 
-def _ancestors(record: Record, records: Mapping[str, Record]) -> Iterator[str]:
-    for base in record.bases:
-        yield base
-        yield from _ancestors(records[base], records)
+def _refs(schema: Schema) -> Iterator[str | None]:
+    yield schema.ref
+    for inner in (*schema.any_of, *schema.prefix, schema.items, schema.values):
+        if inner is not None:
+            yield from _refs(inner)
 
 
 class _Lowering:
@@ -94,6 +115,7 @@ class _Lowering:
             name: f"p{index}"
             for index, name in enumerate(dict.fromkeys(field.name for field in fields))
         }
+        self.literals: dict[str, Schema] = {}
         self.properties = {neutral: name for name, neutral in self._properties.items()}
 
     def definition(self, definition: Definition) -> tuple[str, dict[str, Json]]:
@@ -107,44 +129,54 @@ class _Lowering:
                 "enum": [member.value for member in definition.members],
                 "x-enum-varnames": [member.python for member in definition.members],
             }
+        # Without its bases, which are put in later: what is inherited is no matter of types. All properties are told
+        # as required and none as nullable: presence is put in later too.
         if isinstance(definition, Alias):
-            return self._schema(definition.schema)
-        names = self._properties
-        return (
-            {  # without its bases, which are put in later: what is inherited is no matter of types
-                "type": "object",
-                "properties": {
-                    names[field.name]: self._property(field) for field in definition.properties
-                },
-                "required": [
-                    names[field.name] for field in definition.properties if field.required
-                ],
+            properties: dict[str, Json] = {VALUE: self._schema(definition.schema)}
+        else:
+            properties = {
+                self._properties[field.name]: self._property(field)
+                for field in definition.properties
             }
-        )
+            if definition.extras is not None:
+                properties[EXTRAS] = {
+                    "type": "object",
+                    "additionalProperties": self._nullable(definition.extras),
+                }
+        return {"type": "object", "properties": properties, "required": list(properties)}
 
     def _property(self, field: Property) -> dict[str, Json]:
-        lowered = self._schema(field.schema)
-        if field.has_default:
-            lowered["default"] = field.default
-        return lowered
+        return self._schema(field.schema)
+
+    def _nullable(self, schema: Schema) -> dict[str, Json]:
+        lowered = self._schema(schema)
+        return {"anyOf": [lowered, {"type": "null"}]} if schema.nullable and lowered else lowered
 
     def _schema(self, schema: Schema) -> dict[str, Json]:
+        if schema.literals or (schema.ref is not None and schema.const is not None):
+            name = f"L{len(self.literals)}"  # which values, is no matter of types either
+            self.literals[name] = schema
+            return {"$ref": f"#/$defs/{name}"}
         if schema.ref is not None:
-            reference = self._reference(schema.ref)
-            return {"anyOf": [reference, {"type": "null"}]} if schema.nullable else reference
-        types: list[Json] = [*schema.types, *(["null"] if schema.nullable else [])]
+            return {"$ref": f"#/$defs/{self._classes[schema.ref]}"}
+        if schema.any_of:
+            return {"anyOf": [self._nullable(member) for member in schema.any_of]}
+        types: list[Json] = [*schema.types]
         lowered: dict[str, Json] = {"type": types[0] if len(types) == 1 else types} if types else {}
         if schema.const is not None:
             lowered["const"] = schema.const
         if schema.items is not None:
-            lowered["items"] = self._schema(schema.items)
+            lowered["items"] = self._nullable(schema.items)
+        if schema.prefix:
+            lowered["prefixItems"] = [self._nullable(member) for member in schema.prefix]
+            lowered["items"] = False
+            lowered["minItems"] = lowered["maxItems"] = len(schema.prefix)
+        if schema.values is not None:
+            lowered["additionalProperties"] = self._nullable(schema.values) or True
         if schema.format in _FORMATS and schema.types == ("string",):
             lowered["customTypePath"] = _FORMATS[schema.format]
         lowered.update(schema.constraints)
         return lowered
-
-    def _reference(self, name: str) -> dict[str, Json]:
-        return {"$ref": f"#/$defs/{self._classes[name]}"}
 
 
 def _generate(schemas: Mapping[str, dict[str, Json]]) -> str:
@@ -153,12 +185,7 @@ def _generate(schemas: Mapping[str, dict[str, Json]]) -> str:
         GenerateConfig,
         generate,
     )  # slow to import, and most runs change nothing
-    from datamodel_code_generator.enums import (
-        DataModelType,
-        DefaultValueType,
-        InputFileType,
-        TargetPydanticVersion,
-    )
+    from datamodel_code_generator.enums import DataModelType, InputFileType, TargetPydanticVersion
     from datamodel_code_generator.format import PythonVersion
     from datamodel_code_generator.parser import LiteralType
 
@@ -178,13 +205,10 @@ def _generate(schemas: Mapping[str, dict[str, Json]]) -> str:
         use_union_operator=True,
         use_standard_collections=True,
         strict_nullable=True,
-        use_missing_sentinel=True,
-        target_pydantic_version=TargetPydanticVersion.V2_14,
+        target_pydantic_version=TargetPydanticVersion.V2,
         use_specialized_enum=True,
         keep_enum_member_values=True,
         enum_field_as_literal=LiteralType.Off,
-        use_one_literal_as_default=True,
-        deserialize_default_values=[DefaultValueType.Enum],
         use_double_quotes=True,
         use_exact_imports=True,
     )

@@ -1,4 +1,4 @@
-"""Generated classes -> our models: names, wire names, constants, presence and texts, put in where the syntax tree says."""
+"""Generated classes -> our models: names, wire names, presence, checks and texts, put in where the syntax tree says."""
 
 from __future__ import annotations
 
@@ -9,15 +9,21 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
-from .model import Alias, Definition, Enum, Fill, Property, Record
+from .model import Alias, Definition, Enum, Fill, Json, Property, Record, Schema
 from .prose import docstring
+from .schemas_types import annotated, checks_of, in_order, joined, presence, subscript, union_parts
+
+VALUE: Final = "value"
+EXTRAS: Final = "extras"
+"""Neutral names of the property whose type an alias is, and of the one that tells the type of other properties."""
 
 _FILLS: Final = {Fill.NOW_MILLISECONDS: "now_milliseconds", Fill.UUID: "new_uuid"}
 _DOC: Final = re.compile(r"^( *)_DOC_(\d+)_$", re.MULTILINE)
 _IMPORTS: Final = {
-    "aoba_runtime": ("Nullable", "Uuid", "WireModel", "new_uuid", "now_milliseconds"),
+    "aoba_runtime": ("Checks", "Nullable", "Uuid", "WireModel", "new_uuid", "now_milliseconds"),
     "pydantic": ("Field",),
-    "typing": ("Annotated", "Any", "Literal"),
+    "typing": ("Annotated", "Any", "ClassVar", "Literal", "TypeAlias"),
+    "typing_extensions": ("TypeAliasType",),
 }
 
 
@@ -29,19 +35,33 @@ from __future__ import annotations
 """
 
 
-def finished(text: str, classes: Mapping[str, Definition], properties: Mapping[str, str]) -> str:
+def finished(
+    text: str,
+    classes: Mapping[str, Definition],
+    properties: Mapping[str, str],
+    literals: Mapping[str, Schema],
+) -> str:
     """The module `text` with our names and texts.
 
-    `classes` and `properties` say what the neutral names in it stand for: a definition, a name on the wire.
+    `classes`, `properties` and `literals` say what the neutral names in it stand for: a definition, a name on the
+    wire, some values.
     """
     module = ast.parse(text)
     sources = dict(_imported(module))
     made = {node.name: node for node in module.body if isinstance(node, ast.ClassDef)}
-    calls = [node for node in module.body if _is_call(node)]
-    _Inline({name: _root(node) for name, node in made.items() if name not in classes}).visit(module)
-    module.body = [*(made[name] for name in classes), *calls]
     finish = _Finish(classes, properties)
-    finish.visit(module)
+    helpers = {
+        name: finish.literal(literals[name]) if name in literals else _root(node)
+        for name, node in made.items()
+        if name not in classes
+    }
+    _Inline(helpers | dict(_type_aliases(module))).visit(module)
+    module.body = [
+        statement
+        for name, definition in classes.items()
+        for statement in finish.statements(made[name], definition)
+    ]
+    module.body += [_rebuild(name) for name in _incomplete(classes)]
     used = {node.id for node in ast.walk(module) if isinstance(node, ast.Name)} & sources.keys()
     # A class may have the name of something imported; then that is imported under another.
     taken = {definition.python for definition in classes.values()}
@@ -55,10 +75,6 @@ def finished(text: str, classes: Mapping[str, Definition], properties: Mapping[s
 def _documented(found: re.Match[str], docs: Sequence[str]) -> str:
     indent, number = found.groups()
     return f"{indent}{docstring(docs[int(number)], len(indent))}\n"
-
-
-def _is_call(node: ast.stmt) -> bool:
-    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Call)
 
 
 def _imported(module: ast.Module) -> Iterator[tuple[str, str]]:
@@ -87,6 +103,30 @@ def _root(node: ast.ClassDef) -> ast.expr:
     return next(field.annotation for field in node.body if isinstance(field, ast.AnnAssign))
 
 
+def _type_aliases(module: ast.Module) -> Iterator[tuple[str, ast.expr]]:
+    """The types that helpers of the generator made by `X = TypeAliasType("X", type)` are names for."""
+    for node in module.body:
+        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Call):
+            target = node.targets[0]
+            if isinstance(target, ast.Name) and len(node.value.args) == 2:
+                yield target.id, node.value.args[1]
+
+
+def _incomplete(classes: Mapping[str, Definition]) -> Iterator[str]:
+    """The classes that pydantic completes once all are there, as they use what stands behind them."""
+    by_name = {made.python: made for made in classes.values()}
+    position = {name: index for index, name in enumerate(by_name)}
+    for neutral, made in classes.items():
+        if isinstance(made, Record) and any(
+            position[ref] > position[made.python] for ref in in_order(made, by_name)
+        ):
+            yield neutral
+
+
+def _rebuild(name: str) -> ast.stmt:
+    return ast.Expr(ast.Call(ast.Attribute(ast.Name(name), "model_rebuild"), [], []))
+
+
 class _Inline(ast.NodeTransformer):
     """Puts the types of helper classes where their names stand."""
 
@@ -104,7 +144,14 @@ class _Rename(ast.NodeTransformer):
         self._names = names
 
     def visit_Assign(self, node: ast.Assign) -> ast.Assign:
-        return node  # a member of an enum, which may be called anything
+        """A member of an enum, which may be called anything, or a type that leads back to itself."""
+        if isinstance(node.value, ast.Call) and len(node.value.args) == 2:
+            self.generic_visit(node)
+            target = node.targets[0]
+            assert isinstance(target, ast.Name)
+            text = ast.unparse(node.value.args[1])
+            node.value.args = [ast.Constant(target.id), ast.Constant(text)]
+        return node
 
     def visit_Name(self, node: ast.Name) -> ast.Name:
         node.id = self._names.get(node.id, node.id)
@@ -116,122 +163,149 @@ class _Rename(ast.NodeTransformer):
         return node
 
 
-class _Finish(ast.NodeTransformer):
+class _Finish:
     """Turns the generator's classes into ours; `docs` collects the texts that the marks in the tree stand for."""
 
     def __init__(self, classes: Mapping[str, Definition], properties: Mapping[str, str]) -> None:
-        self._classes = classes
-        self._properties = properties
+        self._by_name = {made.python: made for made in classes.values()}
         self._neutral = {made.python: name for name, made in classes.items()}
+        self._properties = {name: neutral for neutral, name in properties.items()}
         self.docs: list[str] = []
 
-    def visit_ClassDef(self, node: ast.ClassDef) -> ast.ClassDef:
-        definition = self._classes[node.name]
-        if isinstance(definition, Enum):
-            node.body = [*self._mark(definition.doc), *node.body]
-            return node
-        if isinstance(definition, Alias):
-            return node
-        bases: list[ast.expr] = [ast.Name(self._neutral[base]) for base in definition.bases]
-        node.bases = bases or node.bases
-        node.body = [*self._mark(definition.doc), *self._fields(node, definition)] or [ast.Pass()]
-        return node
+    def statements(self, node: ast.ClassDef, made: Definition) -> Iterator[ast.stmt]:
+        """The code of one definition."""
+        types = {
+            field.target.id: field.annotation
+            for field in node.body
+            if isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name)
+        }
+        if isinstance(made, Alias):
+            yield self._alias(node.name, made, types[VALUE])
+            yield from self._mark(made.doc)
+            return
+        if isinstance(made, Enum):
+            node.body = [*self._mark(made.doc), *node.body]
+        else:
+            bases: list[ast.expr] = [ast.Name(self._neutral[base]) for base in made.bases]
+            node.bases = bases or node.bases
+            if made.closed:
+                node.keywords = [ast.keyword("extra", ast.Constant("forbid"))]
+            node.body = [*self._mark(made.doc), *self._body(made, types)] or [ast.Pass()]
+        yield node
 
-    def _fields(self, node: ast.ClassDef, record: Record) -> Iterator[ast.stmt]:
-        fields = {field.name: field for field in record.properties}
-        for statement in node.body:
-            if isinstance(statement, ast.AnnAssign) and isinstance(statement.target, ast.Name):
-                field = fields[self._properties[statement.target.id]]
-                statement.target.id = field.python
-                yield self._finish_field(statement, field)
-                yield from self._mark(field.doc)
+    def _alias(self, name: str, made: Alias, annotation: ast.expr) -> ast.stmt:
+        schema = made.schema
+        annotation = self._narrowed(annotation, schema)
+        if schema.nullable and schema.types != ("null",):
+            annotation = joined([annotation, ast.Constant(None)])
+        annotation = annotated(annotation, checks_of(schema.checks))
+        if made.recursive:
+            call = ast.Call(ast.Name("TypeAliasType"), [ast.Constant(""), annotation], [])
+            return ast.Assign([ast.Name(name)], call, lineno=0)
+        return ast.AnnAssign(ast.Name(name), ast.Name("TypeAlias"), annotation, simple=1)
+
+    def _body(self, record: Record, types: Mapping[str, ast.expr]) -> Iterator[ast.stmt]:
+        if record.checks is not None:
+            yield ast.AnnAssign(
+                ast.Name("__checks__"),
+                subscript("ClassVar", ast.Name("Checks")),
+                *checks_of(record.checks),
+                simple=1,
+            )
+        for field in record.properties:
+            yield self._field(field, types[self._properties[field.name]])
+            yield from self._mark(field.doc)
+        if record.extras is not None:
+            excluded = ast.Call(ast.Name("Field"), [], [ast.keyword("init", ast.Constant(False))])
+            yield ast.AnnAssign(ast.Name("__pydantic_extra__"), types[EXTRAS], excluded, simple=1)
 
     def _mark(self, doc: str) -> Iterator[ast.stmt]:
         if doc.strip():
             self.docs.append(doc)
             yield ast.Expr(ast.Name(f"_DOC_{len(self.docs) - 1}_"))
 
-    def _finish_field(self, node: ast.AnnAssign, field: Property) -> ast.AnnAssign:
-        node.annotation = _Presence(field).visit(node.annotation)
-        if isinstance(node.value, ast.Name) and node.value.id == "MISSING":
-            node.value = ast.Constant(None)
-        ref = self._neutral.get(field.schema.ref or "", "")
-        enum = self._classes.get(ref)
-        if isinstance(enum, Enum) and field.schema.const is not None:
-            names = {member.value: member.python for member in enum.members}
-            member = ast.Attribute(ast.Name(ref), names[str(field.schema.const)])
-            node.annotation = _Narrow(ref, member).visit(node.annotation)
-            node.value = member if field.required else ast.Constant(None)
-        if field.fill is not None:
-            node.value = _factory(_FILLS.get(field.fill, ref))
+    def _field(self, field: Property, annotation: ast.expr) -> ast.AnnAssign:
+        schema = field.schema
+        annotation = self._narrowed(annotation, schema)
+        annotation = presence(annotation, field, self._allows_null(schema))
+        annotation = annotated(annotation, checks_of(schema.checks))
         if field.python != field.name:
-            node.annotation = _aliased(node.annotation, field.name)
-        return node
+            annotation = annotated(annotation, [], alias=field.name)
+        return ast.AnnAssign(ast.Name(field.python), annotation, self._default(field), simple=1)
 
+    def _default(self, field: Property) -> ast.expr | None:
+        """What a field is when its constructor is not told; `None` where it has to be."""
+        if field.fill is not None:
+            ref = self._neutral.get(field.schema.ref or "", "")
+            factory = ast.Name(_FILLS.get(field.fill, ref))
+            return ast.Call(ast.Name("Field"), [], [ast.keyword("default_factory", factory)])
+        if field.required:
+            const = field.schema.const
+            return (
+                None if const is None or field.schema.nullable else self._value(const, field.schema)
+            )
+        return self._value(field.default, field.schema) if field.has_default else ast.Constant(None)
 
-def _aliased(annotation: ast.expr, name: str) -> ast.expr:
-    """`annotation` with the field's name on the wire."""
-    alias = ast.keyword("alias", ast.Constant(name))
-    for call in ast.walk(annotation):
-        if (
-            isinstance(call, ast.Call)
-            and isinstance(call.func, ast.Name)
-            and call.func.id == "Field"
-        ):
-            call.keywords.insert(0, alias)
+    def _value(self, value: Json, schema: Schema) -> ast.expr:
+        """A JSON value in Python, members of enums by name."""
+        if isinstance(value, list):
+            kinds = [kind.items for kind in self._kinds(schema) if kind.items is not None]
+            return ast.List([self._value(item, kinds[0] if kinds else Schema()) for item in value])
+        if isinstance(value, dict):
+            inner = next((kind.values for kind in self._kinds(schema) if kind.values), Schema())
+            return ast.Dict(
+                [ast.Constant(key) for key in value],
+                [self._value(item, inner) for item in value.values()],
+            )
+        for kind in self._kinds(schema):
+            enum = self._by_name.get(kind.ref or "")
+            for member in enum.members if isinstance(enum, Enum) else ():
+                if member.value == value:
+                    return ast.Attribute(ast.Name(self._neutral[kind.ref or ""]), member.python)
+        return ast.Constant(value)
+
+    def _kinds(self, schema: Schema) -> Iterator[Schema]:
+        """A schema, or what it is a choice of, through aliases."""
+        made = self._by_name.get(schema.ref or "")
+        if isinstance(made, Alias) and not made.recursive:
+            yield from self._kinds(made.schema)
+        elif schema.any_of:
+            for member in schema.any_of:
+                yield from self._kinds(member)
+        else:
+            yield schema
+
+    def _allows_null(self, schema: Schema) -> bool:
+        made = self._by_name.get(schema.ref or "")
+        if isinstance(made, Alias):
+            return schema.nullable or (not made.recursive and self._allows_null(made.schema))
+        inner = any(self._allows_null(member) for member in schema.any_of)
+        anything = not (schema.ref or schema.types or schema.any_of or schema.literals)
+        anything = anything and schema.const is None
+        return schema.nullable or inner or anything or "null" in schema.types
+
+    def literal(self, schema: Schema) -> ast.expr:
+        """The type of some values, those of an enum by the names of its members."""
+        wanted = schema.literals or (schema.const,)
+        enum = self._by_name.get(schema.ref or "")
+        if not isinstance(enum, Enum):
+            return subscript("Literal", *map(ast.Constant, wanted))
+        name = self._neutral[enum.python]
+        members = [member.python for member in enum.members if member.value in wanted]
+        return subscript("Literal", *(ast.Attribute(ast.Name(name), member) for member in members))
+
+    def _narrowed(self, annotation: ast.expr, schema: Schema) -> ast.expr:
+        """The type with what tells its members apart."""
+        if not schema.any_of:
             return annotation
-    field = ast.Call(ast.Name("Field"), [], [alias])
-    return ast.Subscript(ast.Name("Annotated"), ast.Tuple([annotation, field]))
-
-
-class _Presence(ast.NodeTransformer):
-    """`X | MISSING` becomes `X | None`; where null is a value of its own, `Nullable[X]`."""
-
-    def __init__(self, field: Property) -> None:
-        self._field = field
-
-    def visit_BinOp(self, node: ast.BinOp) -> ast.expr:
-        parts = list(_union(node))
-        kept = [part for part in parts if not (isinstance(part, ast.Name) and part.id == "MISSING")]
-        if len(kept) == len(parts) and self._field.required:
-            return node
-        values = [
-            part for part in kept if not (isinstance(part, ast.Constant) and part.value is None)
+        classes = [
+            member for member in schema.any_of if member.ref or member.values or member.items
         ]
-        null_is_value = len(values) < len(kept) or any(
-            isinstance(part, ast.Name) and part.id == "Any" for part in values
-        )
-        inner = _joined(values or [ast.Constant(None)])
-        if null_is_value:
-            return ast.Subscript(ast.Name("Nullable"), inner)
-        return ast.BinOp(inner, ast.BitOr(), ast.Constant(None))
-
-
-class _Narrow(ast.NodeTransformer):
-    """An enum's name becomes the literal type of one of its members."""
-
-    def __init__(self, enum: str, member: ast.expr) -> None:
-        self._enum = enum
-        self._member = member
-
-    def visit_Name(self, node: ast.Name) -> ast.expr:
-        return ast.Subscript(ast.Name("Literal"), self._member) if node.id == self._enum else node
-
-
-def _factory(name: str) -> ast.expr:
-    return ast.Call(ast.Name("Field"), [], [ast.keyword("default_factory", ast.Name(name))])
-
-
-def _union(node: ast.expr) -> Iterator[ast.expr]:
-    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.BitOr):
-        yield from _union(node.left)
-        yield from _union(node.right)
-    else:
-        yield node
-
-
-def _joined(parts: Sequence[ast.expr]) -> ast.expr:
-    joined = parts[0]
-    for part in parts[1:]:
-        joined = ast.BinOp(joined, ast.BitOr(), part)
-    return joined
+        if schema.discriminator is not None:
+            keyword = ast.keyword("discriminator", ast.Constant(schema.discriminator))
+        elif len(classes) > 1:
+            keyword = ast.keyword("union_mode", ast.Constant("left_to_right"))
+        else:
+            return annotation
+        parts = list(union_parts(annotation))
+        return annotated(joined(parts), [ast.Call(ast.Name("Field"), [], [keyword])])

@@ -1,0 +1,185 @@
+"""How the members of a union are told apart: by a tag, or left to right; and which cannot be."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from itertools import combinations
+from typing import Final, TypeAlias
+
+from .diagnostics import Report, shown
+from .model import Alias, Definition, Enum, Property, Record, Schema, Tag
+from .resolve import Place
+
+Found: TypeAlias = dict[str, Definition]
+_PAIRS: Final = 400
+"""How many pairs of members are compared at most."""
+
+
+def finish_unions(found: Found, report: Report, places: Mapping[str, Place]) -> None:
+    """Say of every union how its members are told apart; warn of two of which that is not known."""
+    for name, made in list(found.items()):
+        if not isinstance(made, Alias) or not made.schema.any_of:
+            continue
+        schema = made.schema
+        classes = [_class_of(member, found) for member in schema.any_of]
+        if None not in classes:
+            tag = _common_tag([name for name in classes if name is not None], found)
+            if tag is not None:
+                checks = {
+                    key: value for key, value in (schema.checks or {}).items() if key != "oneOf"
+                }
+                found[name] = replace(
+                    made, schema=replace(schema, discriminator=tag, checks=checks or None)
+                )
+                continue
+        place = places.get(name)
+        if place is not None:
+            _warn_ambiguous(schema, found, report, place, name)
+
+
+def tags_of(name: str, found: Mapping[str, Definition]) -> dict[str, list[Tag]]:
+    """The required properties that hold constants in a class, or in all classes of a union, and these."""
+    made = found.get(name)
+    if isinstance(made, Alias):
+        schema = made.schema
+        members = [ref for kind in (schema.any_of or (schema,)) if (ref := kind.ref)]
+        if not members or len(members) < len(schema.any_of):
+            return {}
+        each = [tags_of(member, found) for member in members]
+        return {
+            prop: list({tag.value: tag for tags in each for tag in tags[prop]}.values())
+            for prop in each[0]
+            if all(prop in tags for tags in each)
+        }
+    return {
+        field.name: tags
+        for field in fields_of(name, found).values()
+        if field.required and (tags := list(_tags(field.schema, found)))
+    }
+
+
+def fields_of(name: str, found: Mapping[str, Definition]) -> dict[str, Property]:
+    """The properties of a class with those that it inherits, by wire name."""
+    record = found.get(name)
+    if not isinstance(record, Record):
+        return {}
+    fields: dict[str, Property] = {}
+    for base in record.bases:
+        fields |= fields_of(base, found)
+    return fields | {field.name: field for field in record.properties}
+
+
+def _tags(schema: Schema, found: Mapping[str, Definition]) -> Iterator[Tag]:
+    made = found.get(schema.ref or "")
+    while isinstance(made, Alias) and not schema.nullable and schema.const is None:
+        schema = made.schema
+        made = found.get(schema.ref or "")
+    if schema.nullable:
+        return
+    if isinstance(made, Enum):
+        for member in made.members:
+            if schema.const in (None, member.value) and (
+                not schema.literals or member.value in schema.literals
+            ):
+                yield Tag(member.value, f"{made.python}.{member.python}")
+    elif isinstance(schema.const, str | int):
+        yield Tag(schema.const, None)
+    else:
+        yield from (Tag(value, None) for value in schema.literals)
+
+
+def _class_of(schema: Schema, found: Mapping[str, Definition]) -> str | None:
+    """The class that a member of a union is, through names that stand for no more than that."""
+    while schema == Schema(ref=schema.ref) and schema.ref is not None:
+        made = found.get(schema.ref)
+        if isinstance(made, Record):
+            return made.python
+        if not isinstance(made, Alias):
+            return None
+        schema = made.schema
+    return None
+
+
+def _common_tag(classes: list[str], found: Mapping[str, Definition]) -> str | None:
+    """The Python field that holds other constants in each of the classes."""
+    each = [tags_of(name, found) for name in classes]
+    for prop in each[0]:
+        if not all(prop in tags for tags in each):
+            continue
+        pythons = {fields_of(name, found)[prop].python for name in classes}
+        values = [(type(tag.value), tag.value) for tags in each for tag in tags[prop]]
+        if len(pythons) == 1 and len(set(values)) == len(values):
+            return pythons.pop()
+    return None
+
+
+def _warn_ambiguous(
+    schema: Schema, found: Mapping[str, Definition], report: Report, place: Place, name: str
+) -> None:
+    for number, (first, second) in enumerate(combinations(schema.any_of, 2)):
+        if number >= _PAIRS:
+            return
+        if _takes(first, second, found):
+            report.warn(
+                "union-ambiguous",
+                f"a value of {_said(second)} is also one of {_said(first)}, which stands before it in {name}",
+                place.location,
+                "give each a required property with a 'const' of its own",
+            )
+            return
+
+
+def _said(schema: Schema) -> str:
+    return schema.ref or " or ".join(schema.types) or "any kind"
+
+
+def _takes(first: Schema, second: Schema, found: Mapping[str, Definition]) -> bool:
+    """Whether a plain value of `second` is one of `first` too, so that the first in order takes it."""
+    kinds, others = _kinds(first, found), _kinds(second, found)
+    if kinds is None or others is None:
+        return True
+    if not kinds & others and not ("number" in kinds and "integer" in others):
+        return False
+    one, other = _class_of(first, found), _class_of(second, found)
+    if one is None or other is None:
+        return first.any_of == () and second.any_of == () and "object" not in kinds & others
+    fields, known = fields_of(one, found), fields_of(other, found)
+    if any(field.required and field.name not in known for field in fields.values()):
+        return False
+    record = found[one]
+    if isinstance(record, Record) and record.closed and known.keys() - fields.keys():
+        return False
+    shared = fields.keys() & known.keys()
+    return all(_overlap(fields[field].schema, known[field].schema, found) for field in shared)
+
+
+def _overlap(first: Schema, second: Schema, found: Mapping[str, Definition]) -> bool:
+    kinds, others = _kinds(first, found), _kinds(second, found)
+    if kinds is not None and others is not None:
+        kinds = kinds | {"integer"} if "number" in kinds else kinds
+        others = others | {"integer"} if "number" in others else others
+        if not kinds & others:
+            return False
+    tags = {tag.value for tag in _tags(first, found)}
+    values = {tag.value for tag in _tags(second, found)}
+    return not tags or not values or bool(tags & values)
+
+
+def _kinds(schema: Schema, found: Mapping[str, Definition]) -> set[str] | None:
+    """The JSON types of a schema's values, `None` where any is."""
+    made = found.get(schema.ref or "")
+    if isinstance(made, Record):
+        kinds: set[str] | None = {"object"}
+    elif isinstance(made, Enum):
+        kinds = {"string"}
+    elif isinstance(made, Alias):
+        kinds = None if made.recursive else _kinds(made.schema, found)
+    elif schema.any_of:
+        inner = [_kinds(member, found) for member in schema.any_of]
+        kinds = (
+            None if None in inner else {kind for found_kinds in inner for kind in found_kinds or ()}
+        )
+    else:
+        kinds = set(schema.types) or None
+    return kinds | {"null"} if kinds is not None and schema.nullable else kinds
