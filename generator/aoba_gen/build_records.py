@@ -12,7 +12,7 @@ from .build_defaults import default_of, fill_of
 from .build_facts import Facts, Part, follow
 from .diagnostics import Report, shown
 from .load import Object
-from .model import Property, Record, Schema
+from .model import Enum, Property, Record, Schema
 from .resolve import Place
 
 if TYPE_CHECKING:
@@ -207,6 +207,14 @@ class Records:
             has_default, value = default_of(default, schema, self._schemas.found, self._report)
         elif inherited is not None and inherited.has_default and not is_required:
             has_default, value = True, inherited.default
+        enum = self._schemas.found.get(schema.ref or "")
+        if (
+            is_required
+            and isinstance(enum, Enum)
+            and len(enum.members) == 1
+            and not schema.nullable
+        ):
+            schema = replace(schema, const=enum.members[0].value)
         return Property(
             name=name,
             python=python,

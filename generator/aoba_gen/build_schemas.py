@@ -13,7 +13,7 @@ from .build_formats import format_of
 from .build_order import mark_recursive, ordered
 from .build_records import Records
 from .build_types import is_map, plain_schema
-from .build_unions import finish_unions, tags_of
+from .build_unions import Discriminated, finish_unions, narrow_tags, tags_of
 from .build_values import enum_of, is_enum
 from .diagnostics import Report, shown
 from .load import Object
@@ -34,6 +34,7 @@ class Schemas:
         self._known: dict[tuple[str, ...], Schema] = {}
         self._components: dict[str, str] = {}
         self._scope = names.Scope("models", report)
+        self.discriminated: list[Discriminated] = []
         self._first: list[str] = []
         self._records = Records(self)
 
@@ -56,6 +57,7 @@ class Schemas:
         """Every definition in the order of its code, with what only shows when all are known."""
         self._records.complete_all()
         mark_recursive(self.found, self.report, self._records.places)
+        narrow_tags(self.found, self.discriminated)
         finish_unions(self.found, self.report, self._records.places)
         while (filled := fill_empty(self.found)) != self.found:
             self.found = filled
@@ -170,8 +172,8 @@ class Schemas:
     ) -> Schema:
         """What several schemas allow together; `only` leaves one of the JSON types that they allow."""
         roots = essential(roots)
-        component = self._component(roots)
-        if len(roots) == 1 and component is None and not roots[0].by_ref:
+        component = None if only else self._component(roots)
+        if len(roots) == 1 and component is None and not roots[0].by_ref and not only:
             inner = _passed_through(roots[0])
             if inner is not None:
                 return self.at(inner, name, is_record=is_record)
@@ -180,7 +182,7 @@ class Schemas:
             return self._known[key]
         facts = Facts(roots, self.report, only)
         place = roots[0].place
-        by_ref = len(roots) == 1 and roots[0].by_ref and not roots[0].without
+        by_ref = len(roots) == 1 and roots[0].by_ref and not roots[0].without and not only
         is_named = component is not None or by_ref
         if is_named and component is None:
             name = _own_name(place, self._components)

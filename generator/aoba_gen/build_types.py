@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Final
 
 from . import names
 from .build_checks import Checks, NotPlain, json_schema, merged
-from .build_facts import Facts, Group, Part, flattened, follow
+from .build_facts import Facts, Group, Part, flattened, follow, json_key
 from .build_keywords import BOUNDS
+from .build_unions import Discriminated
 from .build_values import values_schema
 from .diagnostics import Report, shown, suggestion
 from .load import Array, Json, Object
@@ -261,6 +262,7 @@ class _Types:
         ]
         beside = [part for part in beside if any(part.keywords())]
         members: list[Schema] = []
+        tags: dict[str, tuple[str, ...]] = {}
         nullable = False
         for raw in group.members:
             part = follow(raw)
@@ -275,6 +277,8 @@ class _Types:
                 schema = self._schemas.at(raw, name)
             nullable = nullable or schema.nullable or schema.types == ("null",)
             members.append(replace(schema, nullable=False))
+            if schema.ref is not None and part.by_ref:
+                tags[schema.ref] = _mapped(group.part, part)
         members = [
             inner
             for member in members
@@ -282,6 +286,9 @@ class _Types:
             if inner.types != ("null",) and inner.checks != {"not": {}}
         ]
         members = [self._with_name(member, part) for member, part in _paired(members, group)]
+        prop = _discriminating(group.part)
+        if prop:
+            self._schemas.discriminated.append(Discriminated(prop, tags))
         kinds = _distinct(members)
         if not kinds:
             return Schema(types=("null",)) if nullable else Schema(checks={"not": {}})
@@ -305,6 +312,8 @@ class _Types:
 
     def _member_suffix(self, part: Part) -> str:
         """What tells a member of a union from others by name, whatever stands before it."""
+        if part.by_ref:
+            return names.pascal(part.place.key)
         title = names.pascal(part.place.text("title")) if part.place.text("title") else ""
         if title and len(names.words(part.place.text("title"))) <= _TITLE_WORDS:
             return title.removeprefix(self._name)
@@ -327,6 +336,26 @@ class _Types:
         return names.pascal(part.place.text("type") or "Option")
 
 
+def _discriminating(part: Part) -> str:
+    """The property that `discriminator` names: as text in AsyncAPI, in an object in OpenAPI."""
+    found = part.place.get("discriminator")
+    return part.place.text("discriminator") or (found.text("propertyName") if found else "")
+
+
+def _mapped(holder: Part, member: Part) -> tuple[str, ...]:
+    """The values of the discriminating property that stand for a member: those mapped to it, else its name."""
+    found = holder.place.get("discriminator")
+    mapping = found.get("mapping") if found else None
+    pointer = member.place.pointer
+    values = [
+        value
+        for value, target in (mapping.fields() if mapping else ())
+        if pointer.endswith(str(target.value()))
+        or pointer.endswith("/" + str(target.value()).rpartition("/")[2])
+    ]
+    return tuple(values) or (member.place.key,)
+
+
 def _is_null(part: Part) -> bool:
     return list(part.keywords()) == ["type"] and part.place.text("type") == "null"
 
@@ -344,6 +373,7 @@ def _paired(members: list[Schema], group: Group) -> list[tuple[Schema, str]]:
 
 
 def _union_of(kinds: list[Schema]) -> Schema:
+    kinds = _with_literals_joined(kinds)
     if len(kinds) == 1:
         return kinds[0]
     if all(
@@ -352,6 +382,24 @@ def _union_of(kinds: list[Schema]) -> Schema:
     ):
         return Schema(types=tuple(dict.fromkeys(name for kind in kinds for name in kind.types)))
     return Schema(any_of=tuple(kinds))
+
+
+def _with_literals_joined(kinds: list[Schema]) -> list[Schema]:
+    """The members, with one literal type for all constants."""
+    constants = [kind for kind in kinds if _values_of(kind)]
+    if len(constants) < 2:
+        return kinds
+    values = {json_key(value): value for kind in constants for value in _values_of(kind)}
+    types = tuple(dict.fromkeys(name for kind in constants for name in kind.types))
+    joined = Schema(types=types, literals=tuple(values.values()))
+    return [joined, *(kind for kind in kinds if kind not in constants)]
+
+
+def _values_of(kind: Schema) -> tuple[str | int | bool, ...]:
+    """The values of a literal type."""
+    if kind.ref is not None or kind.checks:
+        return ()
+    return (kind.const,) if isinstance(kind.const, str | int) else kind.literals
 
 
 def _distinct(members: Sequence[Schema]) -> list[Schema]:
@@ -366,7 +414,8 @@ def _is_disjoint(schema: Schema) -> bool:
     """Whether no value is of two of the members, as far as their JSON types show; unions of classes are looked at later."""
     seen: set[str] = set()
     if not schema.any_of:
-        return not {"integer", "number"} <= set(schema.types) and schema != Schema()
+        different = len(schema.literals) != 1 and schema != Schema()
+        return different and not {"integer", "number"} <= set(schema.types)
     for member in schema.any_of:
         if member.ref is not None or not member.types or seen & set(member.types):
             return False

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from itertools import combinations
 from typing import Final, TypeAlias
 
@@ -14,6 +14,56 @@ from .resolve import Place
 Found: TypeAlias = dict[str, Definition]
 _PAIRS: Final = 400
 """How many pairs of members are compared at most."""
+
+
+@dataclass(frozen=True, slots=True)
+class Discriminated:
+    """A union whose `discriminator` names a property, and the values of it that stand for each class."""
+
+    prop: str
+    tags: dict[str, tuple[str, ...]]
+
+
+def narrow_tags(found: Found, unions: Sequence[Discriminated]) -> None:
+    """Let the property that a `discriminator` names hold, in each class, only the values that stand for the class."""
+    wanted: dict[tuple[str, str], set[tuple[str, ...]]] = {}
+    for union in unions:
+        for name, values in union.tags.items():
+            wanted.setdefault((name, union.prop), set()).add(values)
+    for (name, prop), several in wanted.items():
+        record = found.get(name)
+        field = fields_of(name, found).get(prop)
+        if (
+            len(several) > 1
+            or field is None
+            or not field.required
+            or not isinstance(record, Record)
+        ):
+            continue
+        values = several.pop()
+        schema = field.schema
+        enum = found.get(schema.ref or "")
+        is_open = schema == Schema(types=("string",)) or isinstance(enum, Enum)
+        known = [member.value for member in enum.members] if isinstance(enum, Enum) else values
+        if (
+            not is_open
+            or schema.const is not None
+            or schema.literals
+            or not set(values) <= set(known)
+        ):
+            continue
+        narrow = (
+            replace(schema, const=values[0])
+            if len(values) == 1
+            else replace(schema, literals=values)
+        )
+        field = replace(field, schema=narrow)
+        others = [known for known in record.properties if known.name != prop]
+        if len(others) < len(record.properties):
+            own = tuple(field if known.name == prop else known for known in record.properties)
+        else:
+            own = (field, *others)
+        found[name] = replace(record, properties=own)
 
 
 def finish_unions(found: Found, report: Report, places: Mapping[str, Place]) -> None:
@@ -108,6 +158,9 @@ def _common_tag(classes: list[str], found: Mapping[str, Definition]) -> str | No
         if not all(prop in tags for tags in each):
             continue
         pythons = {fields_of(name, found)[prop].python for name in classes}
+        fields = [fields_of(name, found)[prop] for name in classes]
+        if any(field.schema.const is None and not field.schema.literals for field in fields):
+            continue  # an enum in full, which pydantic does not take for tags
         values = [(type(tag.value), tag.value) for tags in each for tag in tags[prop]]
         if len(pythons) == 1 and len(set(values)) == len(values):
             return pythons.pop()
