@@ -85,7 +85,7 @@ class Records:
                 inherited[name].python
                 if name in inherited
                 else scope.settle(
-                    names.field(name), name, described[name][0].location, names.spelled(name)
+                    name, described[name][0].location, *names.either(names.field(name), name)
                 )
             )
             for name in order
@@ -98,7 +98,7 @@ class Records:
             above = inherited.get(name)
             if above is None:
                 field = scope.settle(
-                    names.field(name), name, required[name].location, names.spelled(name)
+                    name, required[name].location, *names.either(names.field(name), name)
                 )
                 properties.append(Property(name, field, Schema(), required=True))
             elif not above.required:

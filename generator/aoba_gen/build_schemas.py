@@ -44,7 +44,7 @@ class Schemas:
         schemas = components.get("schemas") if components else None
         listed = list(schemas.raw_fields()) if schemas else []
         for name, raw in sorted(listed, key=lambda item: names.pascal(item[0]) != item[0]):
-            python = self._scope.settle(names.pascal(name), name, raw.location)
+            python = self._scope.settle(name, raw.location, names.pascal(name))
             self._components[raw.pointer] = python
         self._first = [self._components[raw.pointer] for _, raw in listed]
         for name, raw in listed:
@@ -90,7 +90,7 @@ class Schemas:
 
     def define_alias(self, wanted: str, place: Place, schema: Schema) -> str:
         """Give a type a name; returns that."""
-        python = self._scope.settle(names.pascal(wanted), wanted, place.location)
+        python = self._scope.settle(wanted, place.location, names.pascal(wanted))
         self.found[python] = Alias(python, place.pointer, schema, class_doc(place))
         self._records.places[python] = place
         return python
@@ -188,17 +188,17 @@ class Schemas:
             name = _own_name(place, self._components)
         nullable = "null" in (facts.kinds or ())
         if self.is_class(facts, is_record=is_record or component is not None):
-            python = component or self._scope.settle(names.pascal(name), name, place.location)
+            python = component or self._scope.settle(name, place.location, names.pascal(name))
             self._known[key] = Schema(ref=python, nullable=nullable)
             self._records.define_later(python, facts)
         elif is_enum(facts):
-            python = component or self._scope.settle(names.pascal(name), name, place.location)
+            python = component or self._scope.settle(name, place.location, names.pascal(name))
             made = enum_of(facts, python, class_doc(place), self.report)
             self.found[python] = made
             nullable = any(item.value() is None for item in facts.values or ())
             self._known[key] = Schema(ref=python, nullable=nullable)
         elif is_named:
-            python = component or self._scope.settle(names.pascal(name), name, place.location)
+            python = component or self._scope.settle(name, place.location, names.pascal(name))
             self._known[key] = Schema(ref=python)
             self._records.places[python] = place
             schema = plain_schema(self, facts, python)

@@ -63,7 +63,7 @@ def enum_of(facts: Facts, python: str, doc: str, report: Report) -> Enum:
             )
             continue
         members[value] = EnumMember(
-            value, scope.settle(names.member(value), value, item.location, names.spelled(value))
+            value, scope.settle(value, item.location, *names.either(names.member(value), value))
         )
     return Enum(python, facts.place.pointer, tuple(members.values()), doc)
 

@@ -88,14 +88,17 @@ def member(value: str) -> str:
     return _safe(found)
 
 
-def spelled(name: str) -> str:
-    """`name` as a field or an enum member that keeps its spelling, "" where it cannot; "E" is E_, as E may be a class."""
-    name = unicodedata.normalize("NFKC", name)
-    if not name.isidentifier() or name[0] == "_" or keyword.iskeyword(name):
-        return ""
-    if name in _MODEL_ATTRIBUTES | _TYPES | _FACTORIES or hasattr(str, name):
-        return ""
-    return f"{name}_" if name[0].isupper() or name in ("name", "value") else name
+def either(python: str, name: str) -> tuple[str, ...]:
+    """The name of a field or an enum member, and the document's own spelling where that will do if it is taken.
+
+    "E" is E_ then, as E may be a class.
+    """
+    own = unicodedata.normalize("NFKC", name)
+    if not own.isidentifier() or own[0] == "_" or keyword.iskeyword(own) or hasattr(str, own):
+        return (python,)
+    if own in _MODEL_ATTRIBUTES | _TYPES | _FACTORIES:
+        return (python,)
+    return python, f"{own}_" if own[0].isupper() or own in ("name", "value") else own
 
 
 def _called(char: str) -> str:
