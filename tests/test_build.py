@@ -163,57 +163,15 @@ def test_classes_may_have_the_names_of_what_is_imported(generate: Generate) -> N
 @pytest.mark.parametrize(
     ("schema", "said"),
     [
-        ("{allOf: [{type: string, maxLength: 5}]}", "an object that is also something else"),
-        ("{allOf: [false, {type: object}]}", "true or false in allOf"),
-        ("{type: string, properties: {}}", "an object that is also something else"),
-        (
-            "{type: string, items: {type: string}}",
-            "'items' that is a list, or on what is no array,",
-        ),
-        (
-            "{type: array, items: [{type: string}]}",
-            "'items' that is a list, or on what is no array,",
-        ),
-        ("{type: string, pattern: '('}", "the pattern '(', which the regex engine cannot run,"),
-        ("{minLength: 3}", "a bound on a value that has not exactly one type"),
-        (
-            "{type: [string, integer], minimum: 3}",
-            "a bound on a value that has not exactly one type",
-        ),
-        ("{const: 1.5}", "the constant 1.5"),
-        ("{const: 1180591620717411303424}", "the constant 1180591620717411303424"),
-        ("{enum: []}", "an enum without values"),
-        ("{type: integer, enum: [a]}", "an enum beside a constant or of a type other than string"),
-        ("{type: string, enum: [a, a]}", "the enum value 'a' is given twice"),
         ("{type: string, minLength: -1}", "should be a whole number of at least 0, not -1"),
         ("{type: number, multipleOf: 0}", "should be a number above 0, not 0"),
         ("{type: null}", "write 'null' in quotes"),
-        ("{type: integer, maximum: 3, default: 5}", "expected integer with maximum 3"),
-        ("{tpye: string}", "did you mean 'type'?"),
         ("{type: string, x-aoba-default: uuid}", "which is optional and so may be left out anyway"),
-        (
-            "{type: array, items: {$ref: '#/components/schemas/P/properties/x'}}",
-            "a list that holds itself",
-        ),
-        (
-            "{type: array, items: {$ref: '#/components/schemas/P'}, default: [{}]}",
-            "a default that holds objects",
-        ),
+        ("{allOf: [{type: string}, {type: integer}]}", "no value is both [schema-conflict]"),
     ],
 )
-def test_what_is_not_understood_is_refused(refuse: Refuse, schema: str, said: str) -> None:
+def test_what_cannot_be_meant_is_refused(refuse: Refuse, schema: str, said: str) -> None:
     assert said in refuse(f"P: {{type: object, properties: {{x: {schema}}}}}")
-
-
-def test_two_bases_may_not_disagree(refuse: Refuse) -> None:
-    said = refuse("""
-        A: {type: object, properties: {id: {type: string}}}
-        B: {type: object, properties: {id: {type: integer}}}
-        P: {allOf: [{$ref: '#/components/schemas/A'}, {$ref: '#/components/schemas/B'}]}
-        """)
-    assert (
-        "a property 'id' that two bases describe is not supported yet [unsupported-schema]" in said
-    )
 
 
 def test_the_client_keeps_its_own_names() -> None:

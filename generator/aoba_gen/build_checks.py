@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from typing import Final
 
 from .build_facts import Facts, Group, Part, bounds_of, follow
-from .build_keywords import CHECKED, UNCHECKED, is_annotation, types_of
+from .build_keywords import CHECKED, UNCHECKED, is_annotation, is_checked, types_of
 from .diagnostics import Report, shown
 from .load import Json, Object
 from .resolve import Place
@@ -144,6 +144,8 @@ def _plain(raw: Place, trail: tuple[str, ...], left: list[int]) -> Json:
                 raise NotPlain
             plain.update(_keyword(keyword, found, trail, left))
     plain.update(bounds_of(part))
+    if not is_checked(str(plain.get("pattern", ""))):
+        raise NotPlain
     types = types_of(place)
     if types:
         kind: Json = types[0] if len(types) == 1 else [*types]
@@ -172,6 +174,10 @@ def _keyword(
     elif keyword in _LISTS or keyword == "items":
         yield keyword, [_plain(raw, trail, left) for raw in found.raw_items()]
     elif keyword in _MAPS:
+        if keyword == "patternProperties" and not all(
+            is_checked(pattern) for pattern, _ in found.raw_fields()
+        ):
+            raise NotPlain
         yield keyword, {name: _plain(raw, trail, left) for name, raw in found.raw_fields()}
     elif keyword == "dependencies":
         yield from _dependencies(found, trail, left)

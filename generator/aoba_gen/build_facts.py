@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Final, TypeAlias
 
-from .build_keywords import BOUNDS, CONDITIONS, is_annotation, runs, types_of
+from .build_keywords import BOUNDS, CONDITIONS, is_annotation, is_checked, runs, types_of
 from .diagnostics import Report, shown
 from .load import Json, Object
 from .resolve import Place
@@ -243,7 +243,14 @@ class Facts:
                 merge = BOUNDS[keyword].get(kind)
                 if merge is None:
                     continue
-                if not _is_native(keyword, value, kind):
+                if keyword == "pattern" and not is_checked(str(value)):
+                    self._report.warn(
+                        "not-enforced",
+                        f"the pattern {shown(value)} is not checked: no engine here runs it, or none that is sure to end",
+                        part.place.key_location(keyword),
+                        "say it without lookaround or backreferences around what is repeated",
+                    )
+                elif not _is_native(keyword, value, kind):
                     checks.append({keyword: value})
                 elif keyword not in merged:
                     merged[keyword] = value

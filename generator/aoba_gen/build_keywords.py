@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from functools import cache
 from typing import Final
 
+from .diagnostics import Report, shown, suggestion
 from .resolve import Place
 
 _ANNOTATIONS: Final = frozenset("""
@@ -44,6 +46,7 @@ CONDITIONS: Final = frozenset({"required", "not", "format", *BOUNDS, *CHECKED})
 """What may stand in a member of oneOf or anyOf that says nothing about types."""
 KEYWORDS: Final = _ANNOTATIONS | _SHAPES | CHECKED | UNCHECKED | BOUNDS.keys()
 
+_REPEATED_GROUP: Final = re.compile(r"(?<!\\)\)[*+{]")
 _TYPES: Final = frozenset("array boolean integer null number object string".split())
 
 
@@ -62,6 +65,31 @@ def types_of(place: Place) -> list[str]:
     if found and nullable is not None and nullable.value() is True:
         found.append("null")
     return found
+
+
+def warn_unknown(place: Place, report: Report) -> None:
+    """Report keywords that say nothing, as nobody knows them."""
+    for keyword, _ in place.raw_fields():
+        if keyword not in KEYWORDS and not keyword.startswith("x-"):
+            report.warn(
+                "unknown-keyword",
+                f"{shown(keyword)} is no keyword of a schema, so it says nothing here",
+                place.key_location(keyword),
+                suggestion(keyword, KEYWORDS) or "begin its name with 'x-' if it is your own",
+            )
+
+
+def is_checked(pattern: str) -> bool:
+    """Whether messages are checked against `pattern`: by pydantic's engine or, if that is sure to end, by Python's."""
+    if runs(pattern):
+        return True
+    if _REPEATED_GROUP.search(pattern):
+        return False
+    try:
+        re.compile(re.sub(r"\(\?<(?![=!])", "(?P<", pattern))
+    except re.error:
+        return False
+    return True
 
 
 @cache

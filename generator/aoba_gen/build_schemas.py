@@ -8,8 +8,9 @@ from typing import Final
 
 from . import names
 from .build_defaults import fill_empty
-from .build_facts import Facts, Group, Part, essential, follow
+from .build_facts import Facts, Part, essential, follow
 from .build_formats import format_of
+from .build_keywords import warn_unknown
 from .build_order import mark_recursive, ordered
 from .build_records import Records
 from .build_types import is_map, plain_schema
@@ -17,7 +18,7 @@ from .build_unions import Discriminated, finish_unions, narrow_tags, tags_of
 from .build_values import enum_of, is_enum
 from .diagnostics import Report, shown
 from .load import Object
-from .model import Alias, Definition, Enum, Record, Schema, Tag
+from .model import Alias, Definition, Enum, Schema, Tag
 from .resolve import Document, Place
 
 NOTHING: Final = Schema(checks={"not": {}})
@@ -36,6 +37,7 @@ class Schemas:
         self._scope = names.Scope("models", report)
         self.discriminated: list[Discriminated] = []
         self._first: list[str] = []
+        self._looked: set[str] = set()
         self._records = Records(self)
 
     def define_components(self) -> None:
@@ -181,6 +183,10 @@ class Schemas:
         if key in self._known:
             return self._known[key]
         facts = Facts(roots, self.report, only)
+        for part in facts.parts:
+            if part.place.pointer not in self._looked:
+                self._looked.add(part.place.pointer)
+                warn_unknown(part.place, self.report)
         place = roots[0].place
         by_ref = len(roots) == 1 and roots[0].by_ref and not roots[0].without and not only
         is_named = component is not None or by_ref
@@ -307,6 +313,3 @@ def _own_name(place: Place, components: dict[str, str]) -> str:
         "Item" if step == "items" else step for step in reversed(steps) if step != "properties"
     ]
     return owner + "".join(names.pascal(word.replace("~1", "/")) for word in words)
-
-
-__all__ = ["NOTHING", "Group", "Record", "Schemas", "class_doc"]

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from itertools import combinations
 from typing import Final, TypeAlias
 
-from .diagnostics import Report, shown
+from .diagnostics import Report
 from .model import Alias, Definition, Enum, Property, Record, Schema, Tag
 from .resolve import Place
 

@@ -22,7 +22,8 @@ def models_text(model: Model) -> str:
     definitions = list(_independent(model))
     lowering = _Lowering(definitions)
     schemas = dict(map(lowering.definition, definitions))
-    text = _generate(schemas | {name: {"type": "object"} for name in lowering.literals})
+    schemas.update((name, {"type": "object"}) for name in lowering.literals)
+    text = _generate(schemas)
     return finished(text, lowering.classes, lowering.properties, lowering.literals)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator, Mapping, Sequence
 
-from .model import Alias, Definition, Json, Property, Record, Schema
+from .model import Alias, Definition, Json, Property, Record
 
 
 def subscript(name: str, *items: ast.expr) -> ast.expr:
@@ -114,15 +114,3 @@ def in_order(record: Record, by_name: Mapping[str, Definition]) -> Iterator[str]
         made = by_name[schema.ref]
         if isinstance(made, Alias):
             waiting.append(made.schema)
-
-
-__all__ = [
-    "Schema",
-    "annotated",
-    "checks_of",
-    "in_order",
-    "joined",
-    "presence",
-    "subscript",
-    "union_parts",
-]
