@@ -29,6 +29,7 @@ from .media import (
 )
 from .rtc_candidates import RemoteCandidate, read_candidate
 from .rtc_codec import Encoded, OpusEncoder
+from .rtc_encoding import EncodingThread
 from .rtc_engine import connect
 from .rtc_options import IceServer, RtcOptions
 from .rtc_playout import Playout
@@ -56,17 +57,22 @@ class RtcMedia:
     ) -> None:
         self._options = options or RtcOptions()
         self._voice = voice
+        self._thread = EncodingThread()
 
     def session(self, call_id: str, notify: Callable[[MediaEvent], None]) -> RtcSession:
         """The voice of a new call; to be called on the event loop."""
-        return RtcSession(self._options, notify, self._voice(call_id))
+        return RtcSession(self._options, notify, self._voice(call_id), self._thread)
 
 
 class RtcSession:
     """One call's voice (`MediaSession`)."""
 
     def __init__(
-        self, options: RtcOptions, notify: Callable[[MediaEvent], None], voice: Voice
+        self,
+        options: RtcOptions,
+        notify: Callable[[MediaEvent], None],
+        voice: Voice,
+        thread: EncodingThread,
     ) -> None:
         self.voice = voice
         self.refused = 0
@@ -74,6 +80,7 @@ class RtcSession:
         self._options = options
         self._notify = notify
         self._playout = Playout()
+        self._thread = thread
         self._encoder = OpusEncoder(options.bitrate, options.complexity)
         self._clock = Clock(self._tick)
         self._tasks: set[asyncio.Task[None]] = set()
@@ -82,6 +89,7 @@ class RtcSession:
         )
         self._peer.on("connectionstatechange", self._changed)
         self._gathering: asyncio.Task[None] | None = None
+        thread.join()
         self._closing: asyncio.Task[None] | None = None
         self._over = False
         self._remote: tuple[str, str] | None = None
@@ -179,6 +187,7 @@ class RtcSession:
         if not done:
             logger.warning("the connection did not close within %s s", CLOSING)
             closing.cancel()
+        self._thread.leave()
         self.voice.close()
         for _ in range(
             3
@@ -295,14 +304,14 @@ class RtcSession:
             while True:
                 await self._clock.recv()
 
-    def _tick(self, timestamp: int) -> Encoded:
-        packet = self._encoder.encode(self.voice.say(), timestamp)
+    async def _tick(self, timestamp: int) -> Encoded:
+        frame = self.voice.say()
         self._watch()
         self.voice.hear(self._playout.frame())
         if self._playout.heard and not self._first_audio:
             self._first_audio = True
             self._tell(FirstAudio())
-        return packet
+        return await self._thread.encode(self._encoder, frame, timestamp)
 
     def _arrived(self, sequence: int, timestamp: int, payload: bytes) -> None:
         self._quiet = 0.0

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Final
 
 from aiortc.mediastreams import MediaStreamError, MediaStreamTrack
@@ -23,7 +23,7 @@ class Clock(MediaStreamTrack):
 
     kind = "audio"
 
-    def __init__(self, tick: Callable[[int], Encoded]) -> None:
+    def __init__(self, tick: Callable[[int], Awaitable[Encoded]]) -> None:
         super().__init__()
         self._tick = tick
         self._start: float | None = None
@@ -46,4 +46,4 @@ class Clock(MediaStreamTrack):
                 self._frames += missed
                 self.left_out += missed
             await asyncio.sleep(max(0.0, wait))
-        return self._tick(self._frames * FRAME)
+        return await self._tick(self._frames * FRAME)

@@ -1,0 +1,284 @@
+"""How many call ends one process holds, ours against stock aiortc in one run: CPU, memory, frames a second, lateness.
+
+Both ends of each call are in one process, over loopback. A load is held when 99 of 100 frames are less than 30 ms late
+and every end hears at least 49 real frames a second; concealed ones do not count. Each load is a fresh process; stock and
+ours take turns, so that whatever else the machine does hits both.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import os
+import platform
+import subprocess
+import sys
+import time
+from dataclasses import asdict, dataclass
+from importlib.metadata import version
+from itertools import cycle
+from pathlib import Path
+
+import aioice.ice
+import av
+import numpy as np
+from aiortc import RTCConfiguration, RTCPeerConnection
+from aiortc.mediastreams import MediaStreamError, MediaStreamTrack
+from aoba_runtime.audio import FRAME, FRAME_SECONDS, RATE, Voice
+from aoba_runtime.rtc import RtcMedia, RtcOptions, RtcSession
+from aoba_runtime.rtc_codec import Encoded
+from aoba_runtime.rtc_track import Clock
+
+LATEST = 0.030
+FEWEST = 49.0
+
+
+@dataclass(frozen=True)
+class Load:
+    """What one process did with so many call ends; `cpu` of one core and `memory` in MB, both for each end."""
+
+    ends: int
+    cpu: float
+    memory: float
+    frames: float
+    lateness: float
+
+    @property
+    def held(self) -> bool:
+        """Whether a listener would be content."""
+        return self.lateness < LATEST and self.frames >= FEWEST
+
+
+def voice() -> list[bytes]:
+    """A second of something as hard to encode as a voice: noise that swells four times, around a tone."""
+    time_axis = np.arange(RATE) / RATE
+    swell = 0.5 - 0.5 * np.cos(2 * np.pi * 4 * time_axis)
+    noise = np.random.default_rng(1).normal(0, 2000, RATE)
+    pcm = (swell * (noise + 6000 * np.sin(2 * np.pi * 220 * time_axis))).astype("<i2")
+    return [pcm[at : at + FRAME].tobytes() for at in range(0, RATE, FRAME)]
+
+
+class Talk:
+    """Our source."""
+
+    def __init__(self, frames: list[bytes]) -> None:
+        self._frames = cycle(frames)
+
+    def read(self) -> bytes:
+        return next(self._frames)
+
+    def close(self) -> None:
+        """Nothing to let go of."""
+
+
+class StockTalk(MediaStreamTrack):
+    """Stock aiortc's source: paced as its own AudioStreamTrack is."""
+
+    kind = "audio"
+
+    def __init__(self, frames: list[bytes]) -> None:
+        super().__init__()
+        self._frames = cycle(frames)
+        self._count = 0
+        self._start = 0.0
+        self.lateness: list[float] = []
+
+    async def recv(self) -> av.AudioFrame:
+        if not self._count:
+            self._start = time.time()
+        due = self._start + self._count * FRAME_SECONDS
+        await asyncio.sleep(max(0.0, due - time.time()))
+        self.lateness.append(time.time() - due)
+        frame = av.AudioFrame(format="s16", layout="mono", samples=FRAME)
+        frame.planes[0].update(next(self._frames))
+        frame.sample_rate = RATE
+        frame.pts = self._count * FRAME
+        self._count += 1
+        return frame
+
+
+class Ours:
+    """Calls of this runtime."""
+
+    def __init__(self) -> None:
+        self._sessions: list[RtcSession] = []
+        self._frames = voice()
+        self._media = RtcMedia(
+            RtcOptions(local_addresses=("127.0.0.1",)), lambda call_id: Voice(Talk(self._frames))
+        )
+        self.lateness: list[list[float]] = []
+        """How late each frame was said, by end."""
+
+    async def call(self) -> None:
+        told = asyncio.Semaphore(0)
+        caller, callee = (self._media.session(name, lambda event: told.release()) for name in "ab")
+        for session in (caller, callee):
+            self._sessions.append(session)
+            self._watch(session._clock)
+        await caller.accept_answer(await callee.answer(await caller.offer()))
+        for _ in range(8):  # two candidates, connected and first audio at each end
+            await told.acquire()
+
+    def _watch(self, clock: Clock) -> None:
+        tick, lateness = clock._tick, list[float]()
+        self.lateness.append(lateness)
+
+        async def watched(timestamp: int) -> Encoded:
+            lateness.append(time.monotonic() - (clock._start or 0) - timestamp / RATE)
+            return await tick(timestamp)
+
+        clock._tick = watched
+
+    def heard(self) -> int:
+        """Frames that were decoded and played in their turn."""
+        return sum(
+            one._playout.arrivals.received
+            - one._playout._buffer.late
+            - one._playout._buffer.skipped
+            for one in self._sessions
+        )
+
+    async def aclose(self) -> None:
+        for session in self._sessions:
+            await session.aclose()
+
+
+class Stock:
+    """Calls of two bare aiortc peers."""
+
+    def __init__(self) -> None:
+        # It leaves loopback out, and the two must be compared over the same path.
+        setattr(aioice.ice, "get_host_addresses", lambda use_ipv4, use_ipv6: ["127.0.0.1"])
+        self._peers: list[RTCPeerConnection] = []
+        self._listeners: list[asyncio.Task[None]] = []
+        self._frames = voice()
+        self._heard = 0
+        self.lateness: list[list[float]] = []
+        """How late each frame was said, by end."""
+
+    async def call(self) -> None:
+        first = asyncio.Semaphore(0)
+        peers = [RTCPeerConnection(RTCConfiguration(iceServers=[])) for _ in range(2)]
+        self._peers += peers
+        for peer in peers:
+            talk = StockTalk(self._frames)
+            self.lateness.append(talk.lateness)
+            peer.addTrack(talk)
+
+            def listen(track: MediaStreamTrack) -> None:
+                self._listeners.append(asyncio.create_task(self._listen(track, first)))
+
+            peer.on("track", listen)
+        caller, callee = peers
+        await caller.setLocalDescription(await caller.createOffer())
+        await callee.setRemoteDescription(caller.localDescription)
+        await callee.setLocalDescription(await callee.createAnswer())
+        await caller.setRemoteDescription(callee.localDescription)
+        await first.acquire()
+        await first.acquire()
+
+    async def _listen(self, track: MediaStreamTrack, first: asyncio.Semaphore) -> None:
+        begun = False
+        try:
+            while True:
+                await track.recv()
+                self._heard += 1
+                if not begun:
+                    begun = True
+                    first.release()
+        except MediaStreamError:
+            pass
+
+    def heard(self) -> int:
+        """Frames that came out of the tracks."""
+        return self._heard
+
+    async def aclose(self) -> None:
+        for peer in self._peers:
+            await peer.close()
+        await asyncio.gather(*self._listeners)
+
+
+def resident() -> float:
+    """Resident memory of this process in MB."""
+    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGESIZE") / 1e6
+
+
+async def hold(kind: str, ends: int, seconds: float) -> Load:
+    """Hold so many call ends for so long, after two seconds to settle."""
+    side: Ours | Stock = Ours() if kind == "ours" else Stock()
+    await side.call()  # what is loaded once for all is loaded now
+    before = resident()
+    for _ in range(ends // 2 - 1):
+        await side.call()
+    await asyncio.sleep(2)
+    for lateness in side.lateness:
+        lateness.clear()
+    heard, cpu, began = side.heard(), time.process_time(), time.perf_counter()
+    await asyncio.sleep(seconds)
+    took = time.perf_counter() - began
+    cpu = (time.process_time() - cpu) / took / ends
+    frames = (side.heard() - heard) / took / ends
+    memory = (resident() - before) / max(1, ends - 2)
+    late = sorted(late for lateness in side.lateness for late in lateness)
+    load = Load(ends, cpu, memory, frames, late[int(0.99 * len(late))])
+    await side.aclose()
+    return load
+
+
+def measure(kind: str, ends: int, seconds: float) -> Load:
+    """`hold` in a process of its own."""
+    command = [sys.executable, __file__, "--hold", kind, str(ends), "--seconds", str(seconds)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300)
+    if done.returncode:
+        sys.exit(done.stderr)
+    return Load(**json.loads(done.stdout.splitlines()[-1]))
+
+
+def climb(step: int, seconds: float) -> dict[str, list[Load]]:
+    """Ever more ends, for each side until it does not hold them twice in a row."""
+    found: dict[str, list[Load]] = {"stock": [], "ours": []}
+    climbing = set(found)
+    for ends in range(step, 40 * step, step):
+        for kind in sorted(climbing, reverse=True):
+            load = measure(kind, ends, seconds)
+            if not load.held:  # the machine may have been busy with something else
+                load = measure(kind, ends, seconds)
+            found[kind].append(load)
+            print(
+                f"{kind:6} {ends:4} ends {100 * load.cpu:5.1f} % {load.memory:6.2f} MB"
+                f" {load.frames:5.1f} frames/s  p99 {1000 * load.lateness:6.1f} ms"
+                f"  {'held' if load.held else 'not held'}",
+                flush=True,
+            )
+            if not load.held:
+                climbing.discard(kind)
+        if not climbing:
+            break
+    return found
+
+
+def main() -> None:
+    """The command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seconds", type=float, default=8.0)
+    parser.add_argument("--step", type=int, default=4, help="call ends more at each load")
+    parser.add_argument("--hold", nargs=2, metavar=("KIND", "ENDS"), help=argparse.SUPPRESS)
+    chosen = parser.parse_args()
+    if chosen.hold:
+        load = asyncio.run(hold(chosen.hold[0], int(chosen.hold[1]), chosen.seconds))
+        print(json.dumps(asdict(load)))
+        return
+    print(f"aiortc {version('aiortc')}, Python {platform.python_version()}, {os.cpu_count()} cores")
+    found = climb(chosen.step, chosen.seconds)
+    best = {
+        kind: max((load.ends for load in loads if load.held), default=0)
+        for kind, loads in found.items()
+    }
+    ratio = best["ours"] / best["stock"] if best["stock"] else float("inf")
+    print(f"held: stock {best['stock']} ends, ours {best['ours']} ends, {ratio:.1f} times as many")
+
+
+if __name__ == "__main__":
+    main()
