@@ -422,3 +422,22 @@ async def test_a_document_without_calls() -> None:
     near, _ = loopback.pair()
     with pytest.raises(NoCalls, match="docs/calls.md"):
         Phone(Client(near, []), FakeMedia())
+
+
+async def test_a_listener_may_take_steps_itself() -> None:
+    """What it does comes after all that its event came with."""
+    problems: list[object] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, problem: problems.append(problem))
+    async with phones() as pair:
+        ours = await pair.alice.dial(BOB)
+        theirs = await pair.rung()
+
+        @ours.on_event
+        def give_up(event: CallEvent) -> None:
+            if isinstance(event, Accepted):
+                ours.hangup()
+
+        theirs.accept()
+        assert await ours.ended == (EndReason.CANCELLED, None, LOCAL, "")
+        assert await theirs.ended == (EndReason.CANCELLED, None, REMOTE, "")
+    assert problems == []

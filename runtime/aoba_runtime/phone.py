@@ -96,6 +96,8 @@ class Phone:
             connect_time=connect_time,
         )
         self._calls: dict[str, VoiceCall] = {}
+        self._effects: deque[engine.Effect] = deque()
+        self._is_acting = False
         self._outbox = Outbox(plug, self._settled, ring_time=ring_time, connect_time=CONNECT_TIME)
         self._tasks = Tasks()
         self._closing = Tasks()
@@ -275,8 +277,15 @@ class Phone:
 
     def _do(self, effects: Iterable[engine.Effect]) -> None:
         """Carry out effects in order, then set the timer anew."""
-        for effect in effects:
-            self._one(effect)
+        self._effects.extend(effects)
+        if self._is_acting:
+            return  # a listener took a step: what comes of it follows what is being done
+        self._is_acting = True
+        try:
+            while self._effects:
+                self._one(self._effects.popleft())
+        finally:
+            self._is_acting = False
         if self._timer is not None:
             self._timer.cancel()
         deadline = self._line.deadline()
