@@ -100,12 +100,13 @@ def _enum(content: Any, schema: Schema) -> Check:
 
 
 def _multiple_of(content: Any, schema: Schema) -> Check:
-    step = _exact(content)
-    return demand_of(
-        _is_number,
-        lambda value: (_exact(value) / step).denominator == 1,
-        f"a multiple of {content}",
-    )
+    return demand_of(_is_number, is_multiple_of(content), f"a multiple of {content}")
+
+
+def is_multiple_of(step: float) -> Callable[[float], bool]:
+    """Whether a number is a multiple of `step`, both taken for the decimal numbers that they are written as."""
+    exact = _exact(step)
+    return lambda value: (_exact(value) / exact).denominator == 1
 
 
 def _exact(number: float) -> Fraction:

@@ -9,7 +9,7 @@ import uuid
 from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import dataclass
 from enum import Enum
-from functools import cache
+from functools import cache, partial
 from types import NoneType
 from typing import (
     Annotated,
@@ -38,6 +38,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 from .checks import Checks
+from .checks_plain import is_multiple_of
 
 T = TypeVar("T")
 
@@ -179,7 +180,7 @@ class WireModel(BaseModel):
     fields; a subclass keeps those of its bases.
     """
 
-    __checks__: ClassVar[Checks | None] = None
+    __checks__: ClassVar[Checks]
 
     model_config = ConfigDict(
         allow_inf_nan=False,
@@ -288,7 +289,7 @@ def _as_received(schema: dict[str, Any]) -> dict[str, Any]:
         case {"type": "any"}:
             return {"type": "definition-ref", "schema_ref": _ANY_JSON}
         case {"type": "float"}:
-            return _with_large_integers(schema)
+            return _as_exact_number(schema)
         case {"type": "literal" | "enum"}:
             return _with_exact_constant(schema)
         case {"type": "function-wrap", "function": {"function": function}} if function is _exact:
@@ -301,20 +302,30 @@ def _as_received(schema: dict[str, Any]) -> dict[str, Any]:
     return schema
 
 
-def _with_large_integers(schema: dict[str, Any]) -> dict[str, Any]:
+def _as_exact_number(schema: dict[str, Any]) -> dict[str, Any]:
+    """A float that keeps large integers, and whose `multiple_of` is exact, which pydantic's is not."""
+    schema = dict(schema)
+    step = schema.pop("multiple_of", None)
     rounded = {"ge": math.ceil, "gt": math.floor, "le": math.floor, "lt": math.ceil}
     bounds = {name: rounded[name](schema[name]) for name in rounded if name in schema}
-    if "multiple_of" in schema:
-        if not float(schema["multiple_of"]).is_integer():
-            return schema
-        bounds["multiple_of"] = int(schema["multiple_of"])
-    above = {"type": "int", **bounds, "gt": max(bounds.get("gt", 0), _EXACT)}
-    below = {"type": "int", **bounds, "lt": min(bounds.get("lt", 0), -_EXACT)}
-    return {
-        "type": "union",
-        "choices": [(above, LARGE_INTEGER), (below, LARGE_INTEGER), schema],
-        "mode": "left_to_right",
-    }
+    above = {"type": "int", **bounds, "gt": max(bounds.get("gt", _EXACT), _EXACT)}
+    below = {"type": "int", **bounds, "lt": min(bounds.get("lt", -_EXACT), -_EXACT)}
+    choices: list[Any] = [(above, LARGE_INTEGER), (below, LARGE_INTEGER), schema]
+    number: Any = core_schema.union_schema(choices, mode="left_to_right")
+    if step is not None:
+        number = core_schema.no_info_after_validator_function(
+            partial(_refuse_parts, is_multiple_of(step), step), number
+        )
+    exact: dict[str, Any] = number
+    return exact
+
+
+def _refuse_parts(is_multiple: Callable[[float], bool], step: float, value: float) -> float:
+    if not is_multiple(value):
+        raise PydanticCustomError(
+            "multiple_of", "Input should be a multiple of {step}", {"step": step}
+        )
+    return value
 
 
 def _only_settles(schema: dict[str, Any]) -> bool:
