@@ -132,6 +132,7 @@ def test_a_server_has_a_host_and_names_its_schemes(root: Place) -> None:
     cloud, house = at(root, "servers", "cloud"), at(root, "servers", "house")
     assert cloud.text("host") == "{region}.example.com:8443"
     assert cloud.text("pathname") == "/lamps/v1"
+    assert cloud.text("url") == "wss://{region}.example.com:8443/lamps/v1"
     assert at(cloud, "host").location.line == 9
     assert [scheme.pointer for scheme in at(cloud, "security").items()] == [
         "#/components/securitySchemes/token"

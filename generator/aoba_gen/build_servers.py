@@ -21,7 +21,8 @@ def servers(root: Place) -> Iterator[Server]:
     """
     for name, place in fields(root, "servers"):
         protocol = place.text("protocol")
-        template = f"{protocol}://{place.text('host')}{_rooted(place.text('pathname'))}"
+        scheme = _scheme_of(place.text("url")) or protocol
+        template = f"{scheme}://{place.text('host')}{_rooted(place.text('pathname'))}"
         variables = tuple(_variable(key, inner) for key, inner in fields(place, "variables"))
         url = template
         for variable in variables:
@@ -34,10 +35,15 @@ def servers(root: Place) -> Iterator[Server]:
             template=template,
             variables=variables,
             protocol=protocol,
-            tls=protocol.lower() in _TLS,
+            tls=bool({protocol.lower(), scheme.lower()} & _TLS),
             security=tuple(map(_scheme, security.items())) if security else (),
             doc=described(place),
         )
+
+
+def _scheme_of(url: str) -> str:
+    """The scheme that a 2.x document gives a server beside its protocol, "" where it gives none."""
+    return url.partition("://")[0] if "://" in url else ""
 
 
 def _rooted(pathname: str) -> str:

@@ -24,12 +24,14 @@ from .references import (
 _DATA: Final = frozenset({"const", "default", "enum", "examples"})
 """Fields that hold values: a `$ref` in there is no reference."""
 _MAPS: Final = frozenset("""
-    $defs channels correlationIds definitions dependencies dependentSchemas externalDocs messageTraits messages operationTraits
-    operations parameters patternProperties properties replies replyAddresses schemas securitySchemes serverVariables
-    servers tags variables
+    $defs channelBindings channels correlationIds definitions dependencies dependentSchemas externalDocs
+    messageBindings messageTraits messages operationBindings operationTraits operations parameters patternProperties
+    properties replies replyAddresses schemas securitySchemes serverBindings serverVariables servers tags variables
     """.split())
 """Fields whose keys are names that the document chose: a property called "default" is no default."""
-_SCHEMAS: Final = frozenset("bindings headers messageBindings payload schema schemas".split())
+_SCHEMAS: Final = frozenset("""
+    bindings channelBindings headers messageBindings operationBindings payload schema schemas serverBindings
+    """.split())
 """Fields below which schemas stand: what lies outside may be left open there."""
 
 

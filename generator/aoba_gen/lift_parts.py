@@ -48,13 +48,13 @@ class Parts:
             yield message.key
 
     def server(self, raw: Place) -> None:
-        """Lift the server at `raw`: `url` in parts, `security` as a list of schemes."""
+        """Lift the server at `raw`: `url` in parts beside itself, `security` as a list of schemes."""
         end = self._written.follow(raw)
         if self._is_new(end) and end.version.startswith("2."):
             fields: dict[str, Node] = {}
             for name, child in end.raw_fields():
                 if name == "url":
-                    fields.update(_address(child))
+                    fields |= {name: child.node, **_address(child)}
                 elif name == "security":
                     fields[name] = self.schemes(child)
                 else:
@@ -123,7 +123,7 @@ def make(
 
 
 def _address(url: Place) -> dict[str, Node]:
-    """A server's `url` as `host` and `pathname`; without its scheme, for which `protocol` stands."""
+    """A server's `url` as `host` and `pathname`; its scheme, for which 3.x has `protocol` alone, stays in the `url`."""
     node = url.node
     if not isinstance(node, Scalar) or not isinstance(node.value, str):
         return {"host": node}
