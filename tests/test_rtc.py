@@ -25,7 +25,7 @@ from aoba_runtime.media import (
 )
 from aoba_runtime.rtc import IceServer, RtcOptions, RtcSession
 from aoba_runtime.signals import Candidate
-from voices import LOOPBACK, call, make_end, negotiate, pitch
+from voices import call, make_end, negotiate, pitch
 
 
 def connection_of(session: RtcSession) -> aioice.Connection:
@@ -293,26 +293,3 @@ async def test_calls_in_sequence_leave_no_task_thread_or_socket(
     assert threading.active_count() <= threads
     assert open_files() <= files
     assert caplog.text == ""
-
-
-async def test_a_name_that_nobody_answers_for_does_not_hold_up_the_next_signal() -> None:
-    loop = asyncio.get_running_loop()
-    async with call(LOOPBACK) as (caller, callee):
-        name = "6d9f4b3a-6f2d-4f0e-9a53-0c7a8be1d2f3.local"
-        began = loop.time()
-        text = f"candidate:1 1 udp 2113937151 {name} 50000 typ host"
-        await callee.session.add_candidate(Candidate(text, "0", 0))
-        assert loop.time() - began < 0.5
-
-
-async def test_a_thousand_candidates_are_bounded_and_the_call_is_made() -> None:
-    caller, callee = make_end(Tone(440)), make_end()
-    offer = await caller.session.offer()
-    for port in range(1, 1001):
-        text = f"candidate:1 1 udp 1 127.0.0.2 {port} typ host"
-        await callee.session.add_candidate(Candidate(text, "0", 0))
-    assert callee.session.refused == 1000 - 64
-    await caller.session.accept_answer(await callee.session.answer(offer))
-    await callee.told(FirstAudio)
-    await caller.session.aclose()
-    await callee.session.aclose()

@@ -15,6 +15,7 @@ from aiortc.stats import RTCRemoteInboundRtpStreamStats
 
 from .audio import FRAME_SECONDS, Voice
 from .audio_levels import mos
+from .audio_stream import Listener, Speech
 from .media import (
     BadMedia,
     Connected,
@@ -140,6 +141,18 @@ class RtcSession:
         else:
             self.refused += 1
 
+    def audio(self, rate: int = 16_000, seconds: float = 5.0) -> Listener:
+        """What the peer says, to be iterated over: `async for pcm in session.audio(rate=16000)`; see `Listener`."""
+        listener = Listener(rate, seconds)
+        self.voice.attach(listener)
+        return listener
+
+    def speech(self, rate: int = 16_000, seconds: float = 10.0) -> Speech:
+        """A way to say PCM from now on: `await session.speech(rate=24000).write(pcm)`; see `Speech`."""
+        speech = Speech(rate, seconds)
+        self.voice.source = speech
+        return speech
+
     def mute(self, muted: bool) -> None:
         """Send silence, or the source again; packets go on."""
         self.voice.muted = muted
@@ -203,6 +216,10 @@ class RtcSession:
             self._check_open()
             raise BadMedia(f"the {kind} cannot be used: {error}") from None
         self._remote = description.mid, description.username
+        for found in description.names:
+            self._spawn(self._add(found))
+        if description.names and description.complete:
+            self._spawn(self._add(None))
         early, self._early = self._early, []
         for candidate in early:
             self._try(candidate)
@@ -228,27 +245,35 @@ class RtcSession:
         ):
             self.refused += 1
             return
-        if not candidate.candidate:
-            self._spawn(self._peer.addIceCandidate(None))
-            return
-        found = self._read(candidate.candidate)
-        if found is not None:
+        found = self._read(candidate.candidate) if candidate.candidate else None
+        if found is not None or not candidate.candidate:
             # Looking up a .local name takes up to a second, in which the next signal must be read.
-            self._spawn(
-                self._peer.addIceCandidate(
-                    RTCIceCandidate(
-                        component=1,
-                        foundation=found.foundation,
-                        ip=found.host,
-                        port=found.port,
-                        priority=found.priority,
-                        protocol="udp",
-                        type=found.kind,
-                        sdpMid=mid,
-                        sdpMLineIndex=0,
-                    )
-                )
-            )
+            self._spawn(self._add(found))
+
+    async def _add(self, found: RemoteCandidate | None) -> None:
+        """Give it to the engine; `None` says that it was the last one."""
+        try:
+            await self._peer.addIceCandidate(self._of_engine(found) if found else None)
+        except (
+            OSError,
+            ValueError,
+        ) as error:  # no multicast for .local names, or the end was said before
+            self.refused += 1
+            logger.debug("the candidate %s could not be tried: %s", found, error)
+
+    def _of_engine(self, found: RemoteCandidate) -> RTCIceCandidate:
+        assert self._remote is not None
+        return RTCIceCandidate(
+            component=1,
+            foundation=found.foundation,
+            ip=found.host,
+            port=found.port,
+            priority=found.priority,
+            protocol="udp",
+            type=found.kind,
+            sdpMid=self._remote[0],
+            sdpMLineIndex=0,
+        )
 
     def _spawn(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
         task = asyncio.create_task(work)

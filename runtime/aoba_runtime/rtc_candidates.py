@@ -34,6 +34,11 @@ class RemoteCandidate:
     kind: str
 
     @property
+    def is_name(self) -> bool:
+        """Whether its address must be asked for by multicast DNS, which takes up to a second."""
+        return self.host.endswith(".local")
+
+    @property
     def line(self) -> str:
         """As in a session description, without `a=candidate:`."""
         return f"{self.foundation} 1 udp {self.priority} {self.host} {self.port} typ {self.kind}"

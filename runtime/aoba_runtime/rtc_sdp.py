@@ -47,8 +47,13 @@ class Description:
     candidates: tuple[RemoteCandidate, ...]
     complete: bool
 
+    @property
+    def names(self) -> tuple[RemoteCandidate, ...]:
+        """The candidates that `text` leaves out: the engine would look them up one after the other before anything."""
+        return tuple(one for one in self.candidates if one.is_name)
+
     def text(self) -> str:
-        """A session description for the engine."""
+        """A session description for the engine, without `names` and, where there are any, not said to be complete."""
         lines = ["v=0", "o=- 0 0 IN IP4 0.0.0.0", "s=-", "t=0 0"]
         lines += ["a=ice-lite"] if self.lite else []
         lines += [
@@ -66,8 +71,8 @@ class Description:
         lines += [f"a=extmap:{number} {uri}" for number, uri in self.extensions]
         lines += [f"a=fingerprint:{kind} {digest}" for kind, digest in self.fingerprints]
         lines += [f"a=ssrc:{self.ssrc} cname:peer"] if self.ssrc is not None else []
-        lines += [f"a=candidate:{one.line}" for one in self.candidates]
-        lines += ["a=end-of-candidates"] if self.complete else []
+        lines += [f"a=candidate:{one.line}" for one in self.candidates if not one.is_name]
+        lines += ["a=end-of-candidates"] if self.complete and not self.names else []
         return "".join(f"{line}\r\n" for line in lines)
 
 
