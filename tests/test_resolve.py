@@ -188,6 +188,24 @@ def test_ids_and_anchors(write: Write, ref: str, pointer: str) -> None:
     assert (asked.pointer, said) == (f"#/components/schemas/Outer{pointer}", [])
 
 
+@pytest.mark.parametrize(
+    "ref", ["/schemas/address", "address", "https://example.com/schemas/address"]
+)
+def test_an_id_is_relative_to_the_one_around_it(write: Write, ref: str) -> None:
+    spec = write(f"""
+        components:
+          schemas:
+            Person:
+              $id: https://example.com/schemas/person
+              properties: {{at: {{$ref: '{ref}'}}}}
+              definitions: {{Address: {{$id: /schemas/address}}}}
+        """)
+    document, said = read(spec)
+    person = at(document.root, "components", "schemas", "Person")
+    assert at(person, "properties", "at") == at(person, "definitions", "Address")
+    assert said == []
+
+
 def test_a_schema_with_an_id_is_a_root_of_its_own(write: Write) -> None:
     spec = write("""
         components:

@@ -6,6 +6,7 @@ RFC 6901 (JSON Pointer) and RFC 3986; `$id` and `$anchor` as JSON Schema has the
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 from urllib.parse import unquote, urljoin
@@ -180,22 +181,20 @@ class References:
 
     def _root(self, spot: Spot, ref: str, name: str) -> Spot | None:
         """What the part of a reference before its '#' names; `None` where that is not on this machine."""
-        path = spot.file
-        if name and not is_remote(name):
-            if is_absolute(name):
-                raise NoFile(spot, name)
+        path = name
+        if not name:
+            return Spot(self.files.sources[spot.file].root, f"{spot.file}#")
+        if not is_remote(name) and not is_absolute(name):
             path = self.files.path(name, spot.file)
-            try:
+            with suppress(FileNotFoundError):
                 source = self.files.read(path, spot.file)
-            except FileNotFoundError:
-                if (known := self._ids(spot.file).get(name)) is not None:
-                    return known
-                raise NoFile(spot, path) from None
-            if source is None:
-                raise BrokenFile(spot)
-        elif name:
-            return self._ids(spot.file).get(name)
-        return Spot(self.files.sources[path].root, f"{path}#")
+                if source is None:
+                    raise BrokenFile(spot)
+                return Spot(source.root, f"{path}#")
+        known = self._identified_by(spot, name)
+        if known is None and not is_remote(name):
+            raise NoFile(spot, path)
+        return known
 
     def _walk(self, ref: Spot, root: Spot, tokens: list[str], active: dict[str, None]) -> Spot:
         return self._walk_names(ref, root, [unescaped(token) for token in tokens], active)
@@ -239,6 +238,16 @@ class References:
         for base in reversed(around):
             if isinstance(base.node, Object) and "$id" in base.node.fields:
                 yield base
+
+    def _identified_by(self, spot: Spot, name: str) -> Spot | None:
+        """The schema of the same file whose `$id` is `name`, perhaps relative to the `$id` around `spot`."""
+        ids = self._ids(spot.file)
+        around = [
+            base.node.fields["$id"] for base in self._bases(spot) if isinstance(base.node, Object)
+        ]
+        bases = [node.value for node in around if isinstance(node, Scalar)]
+        names = [name, *(urljoin(base, name) for base in bases if isinstance(base, str))]
+        return next((ids[each] for each in names if each in ids), None)
 
     def _ids(self, path: str) -> dict[str, Spot]:
         """What the anchors ("#name") and `$id`s of a file name, as written and as they resolve."""
