@@ -12,9 +12,11 @@ import pytest
 from aoba_gen.diagnostics import Refused, Report, Severity
 from aoba_gen.load import load
 from aoba_gen.resolve import Document, Place, resolve
+from click.testing import Result
 
 CASES: Final = Path(__file__).parent / "cases" / "resolve"
 HEAD: Final = "asyncapi: 3.0.0\ninfo: {title: T, version: 1.0.0}\n"
+Cli: TypeAlias = Callable[..., Result]
 Write: TypeAlias = Callable[..., Path]
 
 
@@ -139,6 +141,22 @@ def test_two_ways_to_one_file_are_one_place(write: Write) -> None:
     assert list(document.files) == ["", "sub/a.yaml"]
 
 
+def test_a_change_in_any_file_is_a_change(write: Write, cli: Cli, tmp_path: Path) -> None:
+    spec = write(
+        """
+        channels: {room: {address: room, messages: {Said: {$ref: said.yaml}}}}
+        operations: {say: {action: send, channel: {$ref: '#/channels/room'}}}
+        """,
+        said_yaml="payload: {$ref: text.yaml}",
+        text_yaml="type: object",
+    )
+    out = tmp_path / "out"
+    assert cli(spec, "-o", out).exit_code == 0
+    assert cli(spec, "-o", out, "--check").exit_code == 0
+    (tmp_path / "text.yaml").write_text("{type: object, properties: {text: {type: string}}}")
+    assert cli(spec, "-o", out, "--check").exit_code == 1
+
+
 # Spellings
 
 
@@ -171,6 +189,7 @@ def test_names_are_found_escaped_and_unescaped() -> None:
         ("https://example.com/outer.json#/definitions/Inner", "/definitions/Inner"),
         ("https://example.com/named.json", "/$defs/Named"),
         ("named.json", "/$defs/Named"),
+        ("http://[", "/$defs/Odd"),
     ],
 )
 def test_ids_and_anchors(write: Write, ref: str, pointer: str) -> None:
@@ -180,7 +199,7 @@ def test_ids_and_anchors(write: Write, ref: str, pointer: str) -> None:
             Outer:
               $id: https://example.com/outer.json
               definitions: {{Inner: {{type: string}}}}
-              $defs: {{Named: {{$id: named.json, $anchor: there}}}}
+              $defs: {{Named: {{$id: named.json, $anchor: there}}, Odd: {{$id: 'http://['}}}}
             Asked: {{$ref: '{ref}'}}
         """)
     document, said = read(spec)

@@ -246,7 +246,7 @@ class References:
             base.node.fields["$id"] for base in self._bases(spot) if isinstance(base.node, Object)
         ]
         bases = [node.value for node in around if isinstance(node, Scalar)]
-        names = [name, *(urljoin(base, name) for base in bases if isinstance(base, str))]
+        names = [name, *(_joined(base, name) for base in bases if isinstance(base, str))]
         return next((ids[each] for each in names if each in ids), None)
 
     def _ids(self, path: str) -> dict[str, Spot]:
@@ -269,10 +269,17 @@ def _identify(spot: Spot, node: Object, base: str, found: dict[str, Spot]) -> st
     own = node.fields.get("$id")
     if not isinstance(own, Scalar) or not isinstance(own.value, str):
         return base
-    base = urljoin(base, own.value)
+    base = _joined(base, own.value)
     for name in (own.value, base, base.rpartition("/")[2]):
         found.setdefault(name if name.startswith("#") else name.removesuffix("#"), spot)
     return base
+
+
+def _joined(base: str, name: str) -> str:
+    try:
+        return urljoin(base, name)
+    except ValueError:  # such as 'http://['
+        return name
 
 
 def step(pointer: str, name: str) -> str:
