@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Final
 
 from . import names
+from .build_avro import Avro
 from .build_defaults import fill_empty
 from .build_facts import Facts, Part, essential, follow
 from .build_formats import format_of
@@ -38,6 +39,8 @@ class Schemas:
         self.discriminated: list[Discriminated] = []
         self._first: list[str] = []
         self._looked: set[str] = set()
+        self._avro_known: dict[str, Schema] = {}
+        self._avro_types: dict[tuple[str, str], Schema] = {}
         self._records = Records(self)
 
     def define_components(self) -> None:
@@ -58,9 +61,9 @@ class Schemas:
     def definitions(self) -> tuple[Definition, ...]:
         """Every definition in the order of its code, with what only shows when all are known."""
         self._records.complete_all()
-        mark_recursive(self.found, self.report, self._records.places)
+        mark_recursive(self.found, self.report, self.places)
         narrow_tags(self.found, self.discriminated)
-        finish_unions(self.found, self.report, self._records.places)
+        finish_unions(self.found, self.report, self.places)
         while (filled := fill_empty(self.found)) != self.found:
             self.found = filled
         return ordered({name: self.found[name] for name in (*self._first, *self.found)})
@@ -94,7 +97,7 @@ class Schemas:
         """Give a type a name; returns that."""
         python = self._scope.settle(wanted, place.location, names.pascal(wanted))
         self.found[python] = Alias(python, place.pointer, schema, class_doc(place))
-        self._records.places[python] = place
+        self.places[python] = place
         return python
 
     def conversation(self, name: str) -> str | None:
@@ -158,7 +161,7 @@ class Schemas:
             self._warn_format(part.place)
             return Schema()
         if kind == "avro":
-            return self._avro(part.place, name)
+            return self._avro(raw, part.place, name)
         if kind == "wrapped":
             inner = part.place.raw("schema")
             assert inner is not None
@@ -206,17 +209,11 @@ class Schemas:
         elif is_named:
             python = component or self._scope.settle(name, place.location, names.pascal(name))
             self._known[key] = Schema(ref=python)
-            self._records.places[python] = place
+            self.places[python] = place
             schema = plain_schema(self, facts, python)
             self.found[python] = Alias(python, place.pointer, schema, place.text("description"))
         else:
-            schema = plain_schema(self, facts, name)
-            if self._needs_name(schema):
-                schema = Schema(
-                    ref=self.define_alias(name, place, _without_null(schema)),
-                    nullable=schema.nullable,
-                )
-            self._known[key] = schema
+            self._known[key] = self.held(plain_schema(self, facts, name), place, name)
         return self._known[key]
 
     def bare(self, schema: Schema) -> Schema:
@@ -271,8 +268,30 @@ class Schemas:
             "describe the payload in JSON Schema or Avro to get a model of it",
         )
 
-    def _avro(self, place: Place, name: str) -> Schema:
-        raise NotImplementedError
+    def _avro(self, raw: Place, place: Place, name: str) -> Schema:
+        if place.pointer in self._avro_known:
+            return self._avro_known[place.pointer]
+        inner = place.get("schema")
+        component = name if raw.pointer in self._components else ""
+        schema = Avro(self, self._avro_types).schema(inner, component) if inner else Schema()
+        self._avro_known[place.pointer] = self.held(schema, place, name)
+        return self._avro_known[place.pointer]
+
+    def claim(self, wanted: str, place: Place) -> str:
+        """A name in models for what stands at `place`."""
+        return self._scope.settle(wanted, place.location, names.pascal(wanted))
+
+    def held(self, schema: Schema, place: Place, name: str) -> Schema:
+        """`schema` as it may stand inside of another: a union of classes by a name."""
+        if not self._needs_name(schema):
+            return schema
+        alias = self.define_alias(name, place, replace(schema, nullable=False))
+        return Schema(ref=alias, nullable=schema.nullable)
+
+    @property
+    def places(self) -> dict[str, Place]:
+        """Where each definition stands."""
+        return self._records.places
 
 
 def class_doc(place: Place) -> str:
@@ -288,10 +307,6 @@ def _passed_through(root: Part) -> Place | None:
         members = list(listed.raw_items()) if listed else []
         return members[0] if len(members) == 1 else None
     return None
-
-
-def _without_null(schema: Schema) -> Schema:
-    return replace(schema, nullable=False)
 
 
 def _own_name(place: Place, components: dict[str, str]) -> str:
