@@ -270,15 +270,38 @@ def test_glare_withdraws_the_lost_call_from_other_devices(
     assert alice.line.calls[low].state is bob.line.calls[low].state is State.CONNECTED
 
 
-def test_glare_whose_accept_overtakes_its_initiate(alice: Device) -> None:
+@pytest.mark.parametrize("other", ["aa", "zz"])
+def test_glare_whose_accept_overtakes_its_initiate(alice: Device, other: str) -> None:
     call_id = alice.dial("bob@x/1")
     alice.take(Accept(call_id, WALL + 10), "bob@x/1")
-    assert alice.take(Initiate("zz", WALL + 5), "bob@x/1") is None
+    assert alice.take(Initiate(other, WALL + 5), "bob@x/1") is None
     assert signals(alice) == [Initiate]
-    assert alice.did(Missed) == alice.did(Ring) == []
-    assert isinstance(
-        alice.take(Hangup("zz", WALL + 6, EndReason.CANCELLED), "bob@x/1"), UnknownCall
-    )
+    assert alice.did(Missed) == alice.did(Ring) == alice.did(Became) == []
+    withdrawn = Hangup(other, WALL + 6, EndReason.CANCELLED)
+    assert isinstance(alice.take(withdrawn, "bob@x/1"), UnknownCall)
+
+
+def test_glare_of_several_calls_is_with_the_one_accepted(world: World) -> None:
+    alice = world.device("alice@x/1", max_calls=3)
+    ringing, accepted = alice.dial("bob@x/1"), alice.dial("bob@x/1")
+    alice.take(Accept(accepted, WALL + 10), "bob@x/1")
+    assert alice.take(Initiate("aa", WALL + 5), "bob@x/1") is None
+    assert set(alice.line.calls) == {ringing, accepted}
+    assert alice.line.calls[ringing].state is State.CALLING
+
+
+@pytest.mark.parametrize("same", [True, False])
+def test_a_glare_is_met_once(world: World, alice: Device, same: bool) -> None:
+    ours = alice.dial("bob@x/1")
+    lost = Initiate(ours if same else "zz", WALL)
+    for _ in range(2):
+        assert alice.take(lost, "bob@x/1") is None
+    assert len(alice.log) == 1
+    alice.take(Accept(ours, WALL + 1), "bob@x/1")
+    assert alice.take(lost, "bob@x/1") is None
+    assert signals(alice) == [Initiate]
+    assert alice.take(Initiate("another", WALL), "bob@x/1") is None
+    assert signals(alice) == [Initiate, Busy]
 
 
 def test_dialing_whom_rings_is_our_mistake(world: World, alice: Device, bob: Device) -> None:

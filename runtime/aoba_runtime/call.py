@@ -297,8 +297,6 @@ class Line:
         effects = ours.yield_to(theirs, sender, now)
         del self._calls[old]
         self._calls[ours.id] = ours
-        if old != ours.id:
-            self._ended.add(old, Seen(), now)
         return effects
 
     def _begin(
@@ -358,7 +356,7 @@ def _is_rival(call: Call, initiate: Initiate, sender: str) -> bool:
 
     If it was overtaken by the sender's accept of `call`, that accept is younger.
     """
-    if call.role is Role.CALLEE or call.has_met_rival:
+    if call.has_met_rival:
         return False
     if call.state is not State.CALLING:
         return call.peer == sender and initiate.timestamp < call.accepted_stamp
