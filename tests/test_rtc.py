@@ -8,9 +8,11 @@ import logging
 import os
 import threading
 from pathlib import Path
+from typing import cast
 
 import aioice.ice
 import pytest
+from aioice import stun
 from aoba_runtime import rtc
 from aoba_runtime.audio_levels import rms
 from aoba_runtime.audio_tones import Tone
@@ -149,6 +151,17 @@ async def test_a_vanished_peer_has_failed_and_not_closed(monkeypatch: pytest.Mon
         assert (await callee.told(Failed)).why == "the peer vanished"
 
 
+async def test_an_offer_that_ends_without_a_candidate_fails_soon_and_is_answered() -> None:
+    """aioice alone would gather nothing for it, and say nothing."""
+    caller, callee = make_end(), make_end()
+    offer = await caller.session.offer()
+    empty = "".join(line for line in offer.splitlines(True) if not line.startswith("a=candidate"))
+    assert "a=candidate" in await callee.session.answer(empty)
+    assert (await callee.told(Failed)).why == "no way to the peer was found"
+    await callee.session.aclose()
+    await caller.session.aclose()
+
+
 async def test_a_wrong_fingerprint_fails_with_its_reason() -> None:
     caller, callee = make_end(), make_end()
     offer = await caller.session.offer()
@@ -210,6 +223,35 @@ async def test_closing_while_a_dead_server_is_asked_is_quick_and_quiet(
     assert asyncio.all_tasks() <= before
     assert caplog.text == ""
     deaf.close()
+
+
+async def test_what_a_server_sees_is_a_candidate_too() -> None:
+    """A STUN server (RFC 8489) that says where our packets come from."""
+
+    class Stun(asyncio.DatagramProtocol):
+        def connection_made(self, transport: asyncio.BaseTransport) -> None:
+            self.transport = cast(asyncio.DatagramTransport, transport)
+
+        def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
+            asked = stun.parse_message(data)
+            reply = stun.Message(asked.message_method, stun.Class.RESPONSE, asked.transaction_id)
+            reply.attributes["XOR-MAPPED-ADDRESS"] = ("203.0.113.9", 4444)
+            self.transport.sendto(bytes(reply), addr)
+
+    loop = asyncio.get_running_loop()
+    server, _ = await loop.create_datagram_endpoint(Stun, local_addr=("127.0.0.1", 0))
+    url = f"stun:127.0.0.1:{server.get_extra_info('sockname')[1]}"
+    # The first gives nothing, which is no reason not to ask the second.
+    servers = (IceServer("stun:127.0.0.1:9"), IceServer(url))
+    options = RtcOptions(servers, local_addresses=("127.0.0.1",), gather_timeout=1)
+    caller, callee = make_end(options=options), make_end()
+    await negotiate(caller, callee)
+    await caller.told(Connected)
+    found = [text.split()[4:8] for text in caller.candidates[:-1]]
+    assert ["203.0.113.9", "4444", "typ", "srflx"] in found
+    await caller.session.aclose()
+    await callee.session.aclose()
+    server.close()
 
 
 async def test_a_dead_server_is_named_and_the_call_goes_on_without_it() -> None:

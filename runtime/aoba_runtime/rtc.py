@@ -120,7 +120,6 @@ class RtcSession:
     async def answer(self, sdp: str) -> str:
         """Take the caller's session description and give ours."""
         await self._take(sdp, "offer")
-        await self.prepare()
         await self._peer.setLocalDescription(await self._peer.createAnswer())
         self._negotiated()
         return self._describe()
@@ -210,6 +209,7 @@ class RtcSession:
     async def _take(self, sdp: str, kind: str) -> None:
         self._check_open()
         description = read_description(sdp, offer=kind == "offer", candidate=self._read)
+        await self.prepare()  # told of no candidate at all, aioice would gather none either
         try:
             await self._peer.setRemoteDescription(RTCSessionDescription(description.text(), kind))
         except (ValueError, InternalError, InvalidAccessError, InvalidStateError) as error:

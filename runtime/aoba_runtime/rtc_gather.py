@@ -52,7 +52,7 @@ class Gatherer:
     def stop(self) -> None:
         """Have done with what was found so far."""
         self._stopped = True
-        if self._deadline is not None and not self._deadline.expired():
+        if self._deadline is not None:
             self._deadline.reschedule(asyncio.get_running_loop().time())
 
     async def _candidates(
@@ -107,6 +107,7 @@ class Gatherer:
                 async with asyncio.timeout(self._options.gather_timeout) as self._deadline:
                     await asyncio.wait(asked)
         finally:
+            self._deadline = None
             for task in asked:
                 task.cancel()
             await asyncio.wait(asked)
