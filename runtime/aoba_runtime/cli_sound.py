@@ -13,8 +13,7 @@ from .audio_tones import Echo, Tone
 from .audio_wav import CallRecorder, FileSource
 from .cli_options import Options
 from .phone import VoiceCall
-from .rtc import IceServer, RtcMedia, RtcOptions, RtcSession
-from .rtc_gather import host_addresses
+from .rtc import IceServer, RtcMedia, RtcOptions, RtcSession, addresses_for
 
 D = TypeVar("D")
 
@@ -31,9 +30,7 @@ def media_of(options: Options) -> RtcMedia:
         )
         for url in options.ice_servers
     )
-    addresses = options.local_addresses
-    if not addresses and options.is_local:
-        addresses = (*host_addresses(), "127.0.0.1")
+    addresses = options.local_addresses or addresses_for(options.url)
     return RtcMedia(
         RtcOptions(ice_servers=servers, relay_only=options.relay_only, local_addresses=addresses)
     )

@@ -32,13 +32,14 @@ from .rtc_candidates import RemoteCandidate, read_candidate
 from .rtc_codec import Encoded, OpusEncoder
 from .rtc_encoding import EncodingThread
 from .rtc_engine import connect
+from .rtc_gather import addresses_for
 from .rtc_options import IceServer, RtcOptions
 from .rtc_playout import Playout
 from .rtc_sdp import read_description
 from .rtc_track import Clock
 from .signals import Candidate
 
-__all__ = ["IceServer", "RtcMedia", "RtcOptions", "RtcSession"]
+__all__ = ["IceServer", "RtcMedia", "RtcOptions", "RtcSession", "addresses_for"]
 
 CLOSING: Final = 3.0
 """Seconds given to the goodbye; a TURN server that is gone must not hold up the end of a call."""

@@ -24,6 +24,7 @@ from aioice.ice import (
     server_reflexive_candidate,
 )
 
+from .links import is_loopback
 from .rtc_options import IceServer, RtcOptions
 
 TESTED: Final = "0.13."
@@ -162,6 +163,11 @@ def _why(error: BaseException) -> str:
     return str(error) or type(error).__name__
 
 
-def host_addresses() -> tuple[str, ...]:
-    """The addresses of this host except loopback, which calls use where none are chosen."""
-    return tuple(get_host_addresses(use_ipv4=True, use_ipv6=True))
+def addresses_for(url: str) -> tuple[str, ...]:
+    """The `local_addresses` for calls by the server at `url`: if it is on this machine, so may peers be, and loopback counts.
+
+    For any other server nothing, which means all addresses except loopback.
+    """
+    if not is_loopback(url):
+        return ()
+    return (*get_host_addresses(use_ipv4=True, use_ipv6=True), "127.0.0.1")

@@ -1,0 +1,91 @@
+"""Calls somebody again and again, several times at once, and says how long calls take to be there.
+
+AOBA_TOKEN=$(aoba-call token load) python examples/load_generator.py echo@localhost --calls 100 --at-once 10
+"""
+
+import argparse
+import asyncio
+import os
+from collections import Counter
+from statistics import quantiles
+
+from aoba_runtime import xmpp
+from aoba_runtime.audio import Voice
+from aoba_runtime.audio_tones import Tone
+from aoba_runtime.phone import CallEnded, Phone
+from aoba_runtime.phone_events import CallEvent, Connected, FirstAudio
+from aoba_runtime.rtc import RtcMedia, RtcOptions, addresses_for
+from aoba_voice_call_signaling import AobaVoiceCallSignalingClient
+
+
+class Load:
+    """What came of the calls so far."""
+
+    def __init__(self, phone: Phone, peer: str, seconds: float) -> None:
+        self.ended: Counter[str] = Counter()
+        self.connected: list[float] = []
+        self.first_audio: list[float] = []
+        self._phone = phone
+        self._peer = peer
+        self._seconds = seconds
+
+    async def one(self) -> None:
+        """Call, talk for a while, hang up."""
+        async with await self._phone.dial(self._peer) as call:
+            call.on_event(self._note)
+            try:
+                await call.connected()
+                await asyncio.wait({call.ended}, timeout=self._seconds)
+            except CallEnded:
+                pass
+        self.ended[(await call.ended).reason] += 1
+
+    def _note(self, event: CallEvent) -> None:
+        match event:
+            case Connected(setup=setup):
+                self.connected.append(setup)
+            case FirstAudio(setup=setup):
+                self.first_audio.append(setup)
+
+
+def shown(name: str, seconds: list[float]) -> str:
+    """The median, the 95th percentile and the longest of times, in milliseconds."""
+    if len(seconds) < 2:
+        return f"{name:<12} too few"
+    parts = quantiles(seconds, n=100)
+    return f"{name:<12} p50 {parts[49] * 1000:.0f}  p95 {parts[94] * 1000:.0f}  max {max(seconds) * 1000:.0f} ms"
+
+
+async def main(peer: str, url: str, token: str, calls: int, at_once: int, seconds: float) -> None:
+    """Keep `at_once` calls up until `calls` are over."""
+    media = RtcMedia(RtcOptions(local_addresses=addresses_for(url)), lambda _: Voice(Tone(440)))
+    async with (
+        xmpp.connect(url, token) as transport,
+        AobaVoiceCallSignalingClient(transport) as client,
+        Phone(client, media, max_calls=at_once) as phone,
+    ):
+        load = Load(phone, peer, seconds)
+        left = iter(range(calls))
+
+        async def work() -> None:
+            for _ in left:
+                await load.one()
+
+        await asyncio.gather(*(work() for _ in range(at_once)))
+    print(*(f"{reason} {count}" for reason, count in sorted(load.ended.items())))
+    print(shown("connected", load.connected))
+    print(shown("first audio", load.first_audio))
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
+    parser.add_argument("peer")
+    parser.add_argument("--url", default="ws://localhost:8082/xmpp")
+    parser.add_argument("--calls", type=int, default=20)
+    parser.add_argument("--at-once", type=int, default=4)
+    parser.add_argument("--seconds", type=float, default=2.0, help="how long each call talks")
+    given = parser.parse_args()
+    token = os.environ["AOBA_TOKEN"]
+    asyncio.run(main(given.peer, given.url, token, given.calls, given.at_once, given.seconds))
