@@ -370,6 +370,14 @@ class TestDevices:
             assert isinstance(alice.take(signal, "bob@x/2"), UnknownCall)
         assert alice.line.calls[call_id].state is State.CONNECTED
 
+    def test_a_hangup_may_be_a_reject(self, alice: Device) -> None:
+        call_id, _ = alice.line.dial("bob@x", 0, ["bob@x/1", "bob@x/2"])
+        alice.take(Hangup(call_id, WALL, EndReason.REJECTED), "bob@x/1")
+        assert how(alice, call_id) == (EndReason.REJECTED, Party.REMOTE)
+        (cancel,) = alice.did(Send)
+        assert isinstance(cancel, Send)
+        assert (type(cancel.signal), cancel.to) == (Hangup, "bob@x/2")
+
     def test_a_reject_is_for_all(self, world: World, alice: Device, bobs: list[Device]) -> None:
         call_id = alice.dial("bob@x")
         world.pass_(1)

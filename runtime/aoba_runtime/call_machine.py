@@ -204,6 +204,8 @@ class Call:
         if self.role is Role.CALLEE:
             return event
         if self.state is State.CALLING:
+            if isinstance(signal, Hangup) and signal.reason is EndReason.REJECTED:
+                event = Event.HEARD_REJECT
             return self._of_one_device(event, sender)
         if event is Event.HEARD_ACCEPT and sender != self.peer:
             return Event.SECOND_ACCEPT
