@@ -55,6 +55,30 @@ def test_messages_are_called_by_id_or_name_or_key_or_operation(root: Place) -> N
     }
 
 
+def test_what_several_messages_are_called_names_none_of_them(tmp_path: Path) -> None:
+    spec = tmp_path / "spec.yaml"
+    spec.write_text(
+        HEAD.replace("3.0.0", "2.6.0")
+        + "channels: {on: {publish: {message: {oneOf: [{name: A}, {name: A}, {name: A}]}}}}\n"
+        "components: {messages: {A: {name: B}, B: {name: B}, C: {name: B}}}"
+    )
+    document, said = read(spec)
+    item = "#/channels/on/publish/message/oneOf"
+    assert pointers(at(document.root, "channels", "on", "messages")) == {
+        "publish on 1": f"{item}/0",
+        "publish on 2": f"{item}/1",
+        "publish on 3": f"{item}/2",
+    }
+    components = at(document.root, "components", "messages")
+    assert pointers(components) == {
+        "A": "#/components/messages/A",
+        "B": "#/components/messages/B",
+        "C": "#/components/messages/C",
+    }
+    assert components.key_location("C").column == 53
+    assert said == []
+
+
 def test_a_channel_may_stand_in_a_file_of_its_own(tmp_path: Path) -> None:
     (tmp_path / "channels").mkdir()
     (tmp_path / "channels" / "on.yaml").write_text(

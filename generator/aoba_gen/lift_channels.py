@@ -34,6 +34,12 @@ class Channels:
         if channels is None or not isinstance(channels.node, Object):
             raw = self._root.raw("channels")
             return raw.node if raw else Scalar(None, self._root.location)
+        for _, item in channels.fields():
+            for verb in _ACTIONS:
+                operation = item.get(verb)
+                message = operation.raw("message") if operation else None
+                for one in _messages(message) if message else ():
+                    self._parts.message(one)
         made = {}
         for address, raw in channels.raw_fields():
             found = self._channel(address, raw, channels.key_location(address))
@@ -50,10 +56,13 @@ class Channels:
         """The messages of the components by their names: their ids, their own names, or their keys."""
         messages = raw.document.follow(raw)
         made: dict[str, Node] = {}
+        keys = {}
         for key, child in messages.raw_fields():
-            name = next((name for name in self._parts.names(child) if name not in made), key)
+            names = (*self._parts.names(child), key, child.pointer)
+            name = next(name for name in names if name not in made)
             made[name] = self._shape.stand(child.node, child.pointer)
-        return make(made, messages.node)
+            keys[name] = messages.key_location(key)
+        return make(made, messages.node, keys)
 
     def _channel(self, address: str, raw: Place, at: Location) -> Node:
         end = raw.document.follow(raw)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Final
 
@@ -23,7 +24,8 @@ class Parts:
         self._written = written
         self.document = document
         self._shape = shape
-        self._ids: dict[str, Node] = {}
+        self._called: dict[str, list[tuple[str, str]]] = {}  # by the message's pointer
+        self._callers: Counter[tuple[str, str]] = Counter()
 
     def message(self, raw: Place) -> Place:
         """The message at `raw`, a place as written, with traits merged and its payload's format around the payload."""
@@ -31,19 +33,25 @@ class Parts:
         if self._is_new(end):
             node = merge_traits(end, self._shape)
             if end.version.startswith("2.") and isinstance(node, Object):
-                self._ids[end.pointer] = node.fields.get("messageId", node)
+                called = [
+                    (field, str(own.value))
+                    for field in ("messageId", "name")
+                    if isinstance(own := node.fields.get(field), Scalar) and own.value
+                ]
+                self._called[end.pointer] = called
+                self._callers.update(called)
                 node = self._message(node, end.pointer)
             self._shape.show(end.node, node)
         return self.document.place(end.node, end.pointer)
 
     def names(self, raw: Place) -> Iterator[str]:
-        """What the message at `raw` is called, best first: its id, its name, its key where a reference names it."""
+        """What the message at `raw` is called, best first: its id, its name, its key where a reference names it.
+
+        What several messages are called names none of them. To be asked when all messages have been seen.
+        """
         message = self.message(raw)
-        own = self._ids.get(message.pointer)
-        if isinstance(own, Scalar) and own.value:
-            yield str(own.value)
-        if name := message.text("name"):
-            yield name
+        called = self._called.get(message.pointer, [("name", message.text("name"))])
+        yield from (name for field, name in called if name and self._callers[field, name] <= 1)
         if reference(raw.node) is not None and not _INLINE.search(message.pointer):
             yield message.key
 
@@ -102,11 +110,9 @@ class Parts:
         if format is not None and payload is not None:
             _, standing = self._shape.seen(payload, step(pointer, "payload"))
             self._shape.stand(payload, standing)
-            wrapper = Object(
-                {"schemaFormat": format, "schema": payload},
-                {name: node.keys.get(name, node.location) for name in ("schemaFormat", "payload")},
-                payload.location,
-            )
+            at = node.keys.get("schemaFormat", node.location)
+            keys = {"schemaFormat": at, "schema": node.keys.get("payload", node.location)}
+            wrapper = Object({"schemaFormat": format, "schema": payload}, keys, payload.location)
             # The wrapper needs a pointer that is not its payload's.
             self._shape.stand(wrapper, step(pointer, "schemaFormat"))
             fields["payload"] = wrapper
