@@ -1,4 +1,4 @@
-"""Addresses of channels with parameters in them: filled in before a message is sent, read when one arrives."""
+"""Addresses of channels, with parameters in them that are filled in or read, and the one of a connection."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
+
+from .errors import NotCarried
 
 _EXPRESSION: Final = re.compile(r"\{([^{}]+)\}")
 
@@ -72,3 +74,32 @@ class Address:
         if any(p.enum and values[name] not in p.enum for name, p in self._parameters.items()):
             return None
         return values
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """The one address that a connection has: the one `given`, else the `path` of its URL."""
+
+    given: str | None
+    path: str
+
+    @property
+    def address(self) -> str | None:
+        """What arrives on the connection has this address."""
+        return self.given or self.path or None
+
+    def check(self, wanted: str | None) -> None:
+        """Raise `NotCarried` when a message for the address `wanted` cannot go over this connection.
+
+        An address that is no path, such as a topic's name, says nothing about the connection where none was given.
+        """
+        if wanted is None or wanted == self.address:
+            return
+        route = wanted.partition("?")[0].rstrip("/")
+        if self.given is None and (
+            not route.startswith("/") or self.path.rstrip("/").endswith(route)
+        ):
+            return
+        raise NotCarried(
+            f"the message is for {wanted!r}, but this connection is to {self.address!r}; open another one there"
+        )

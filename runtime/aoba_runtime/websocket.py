@@ -1,8 +1,9 @@
-"""The `Transport` over a plain WebSocket: one text frame is one JSON message, as most public AsyncAPI documents have it.
+"""The `Transport` over a plain WebSocket: one frame is one message, as most public AsyncAPI documents have it.
 
     async with websocket.connect("wss://api.example.com/v1/events", token=read_token) as transport:
         client = EventsClient(transport)
 
+What is text in UTF-8, as all JSON is, goes in a text frame, else in a binary one. There are no headers, and one address.
 A plain WebSocket acknowledges nothing. `send` returns when the frame has left this program (the kernel has all of it), and
 that is all it says: the server may never read it, and what it thinks of it comes as a message of its own, if at all. So no
 send raises a `Fault` of the server's, nothing is sent twice, and a message that was on its way when a connection broke may be
@@ -19,10 +20,12 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
 from typing import Final, Literal, Self, TypeAlias
+from urllib.parse import unquote
 
 from websockets.exceptions import ConnectionClosed
 from websockets.protocol import State
 
+from .addresses import Endpoint
 from .errors import AckTimeout, Fault, LimitExceeded, PeerUnavailable
 from .links import (
     FIRST_DELAY,
@@ -43,7 +46,7 @@ from .links import (
 )
 from .sockets import WatchedSocket
 from .transport import Incoming, Outgoing, Receiver
-from .websocket_open import Settings, hang_up, open_websocket
+from .websocket_open import Settings, hang_up, is_text, open_websocket
 
 __all__ = [
     "BAD_TOKEN",
@@ -113,7 +116,7 @@ def connect(
     `token` travels in a cookie or, with `auth="query"`, in the URL; `headers` go along with each handshake. `ssl` replaces
     the default context, which verifies certificates; `proxy` is a URL, or True for the environment's. `insecure` allows
     ws:// to other machines and contexts that verify nothing. Times are in seconds; `max_payload` limits what is sent and
-    `max_message` what arrives, both in bytes. `address` is the channel's, where a client has several.
+    `max_message` what arrives, both in bytes. `address` is that of the channel which is served there, if it is not the path.
 
     Entering raises `AuthRefused` (HTTP 401 or 403) or `ConnectFailed`; a URL that would show the token raises
     `InsecureUrl` at once, any other mistake in the arguments `ValueError`.
@@ -133,6 +136,8 @@ def connect(
     settings = Settings(
         url,
         place(url),
+        parts.hostname,
+        Endpoint(address, unquote(parts.path)),
         token,
         auth if token is not None else None,
         cookie_name,
@@ -144,7 +149,7 @@ def connect(
         open_timeout,
         max_message,
     )
-    return WebSocketTransport(settings, ack_timeout, max_payload, address, parts.hostname)
+    return WebSocketTransport(settings, ack_timeout, max_payload)
 
 
 class WebSocketTransport:
@@ -153,21 +158,13 @@ class WebSocketTransport:
     `refused` counts the messages that a handler refused, `unheard` those that nobody was there to take.
     """
 
-    def __init__(
-        self,
-        settings: Settings,
-        ack_timeout: float,
-        max_payload: int,
-        address: str | None,
-        host: str | None,
-    ) -> None:
+    def __init__(self, settings: Settings, ack_timeout: float, max_payload: int) -> None:
         self.refused = 0
         self.unheard = 0
         self._settings = settings
-        self._host = host
+        self._host = settings.host
         self._ack_timeout = ack_timeout
         self._max_payload = max_payload
-        self._address = address
         self._ids = itertools.count(1)
         self._receiver: Receiver | None = None
         self._early: deque[Incoming] | None = deque()
@@ -211,11 +208,12 @@ class WebSocketTransport:
     async def send(self, message: Outgoing) -> None:
         """Send one message; return when all of its frame is handed to the network. `message.to` means nothing here.
 
-        Raises `LimitExceeded` above `max_payload`, or when 1,000 sends wait already; `AckTimeout` when the frame was not
+        Raises `NotCarried` for another address than the connection's, `LimitExceeded` above `max_payload`, or when 1,000 sends wait already; `AckTimeout` when the frame was not
         handed over within `ack_timeout`, time without a connection included (it is not sent after that), or the
         connection broke meanwhile; `PeerUnavailable` once the transport is closed; what `Lost` carries once it is lost.
         """
         self._check()
+        self._settings.endpoint.check(message.address)
         if len(message.data) > self._max_payload:
             raise LimitExceeded(f"{len(message.data)} bytes; at most {self._max_payload} are sent")
         if self._waiting >= MAX_WAITING:
@@ -225,7 +223,7 @@ class WebSocketTransport:
         try:
             async with asyncio.timeout(self._ack_timeout), self._turn:
                 writing = await self._connection()
-                await writing.send(message.data, text=True)
+                await writing.send(message.data, text=is_text(message.data))
         except TimeoutError:
             if writing is None:
                 raise AckTimeout(f"not sent: no connection for {self._ack_timeout:g} s") from None
@@ -368,7 +366,12 @@ class WebSocketTransport:
     # Receiving
 
     def _take(self, data: bytes) -> None:
-        incoming = Incoming(data, sender=self._host, id=str(next(self._ids)), address=self._address)
+        incoming = Incoming(
+            data,
+            sender=self._host,
+            id=str(next(self._ids)),
+            address=self._settings.endpoint.address,
+        )
         if self._early is None:
             self._deliver(incoming)
         elif len(self._early) < MAX_EARLY:

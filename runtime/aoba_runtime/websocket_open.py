@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 from urllib.parse import quote, urlsplit
 
+from .addresses import Endpoint
 from .links import Token, cookie, fresh_token
 from .sockets import WatchedSocket, open_socket
 
@@ -19,6 +20,8 @@ class Settings:
 
     url: str
     place: str
+    host: str | None
+    endpoint: Endpoint
     token: Token | None = field(repr=False)
     auth: Literal["cookie", "query"] | None
     cookie_name: str
@@ -68,3 +71,11 @@ async def hang_up(socket: WatchedSocket) -> None:
     finally:
         socket.transport.abort()
         await socket.wait_closed()
+
+
+def is_text(data: bytes) -> bool:
+    """Whether `data` may go in a text frame (RFC 6455, section 5.6)."""
+    try:
+        return data.isascii() or bool(data.decode())
+    except UnicodeDecodeError:
+        return False
