@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Generic, Literal, TypeVar
@@ -32,7 +32,7 @@ class Operation(Generic[R]):
     reply: tuple[Message[Any], ...] | None = None
     reply_channel: Channel[Any] | None = None
     reply_address: str | None = None
-    parameters: tuple[Parameter, ...] = ()
+    parameters: Sequence[Parameter] = ()
 
     def message_for(self, value: object) -> Message[Any]:
         """The message whose payload `value` is: that of its own class before those of its bases.

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Awaitable
 
 from aoba_runtime import (
     BadMessage,
+    Fault,
     Incoming,
     Outgoing,
     PeerUnavailable,
@@ -38,6 +40,7 @@ async def main() -> None:
         await by_order(client, server, other)
         await with_an_address(client, server)
         await when_nobody_answers(client, server)
+        server.on_time(lambda time: None)
         waiting = asyncio.ensure_future(client.ask_time(Time()))
         await asyncio.sleep(0)
         await client.aclose()
@@ -87,6 +90,7 @@ async def by_the_payload(client: RepliesClient, server: Server) -> None:
     )
     assert (first.total, second.total) == (3, 7)
     assert second.id == 77 and first.id == asked[0].id is not None
+    server.on_sum.remove(add)
 
 
 async def by_order(client: RepliesClient, server: Server, link: loopback.Endpoint) -> None:
@@ -134,22 +138,22 @@ async def when_nobody_answers(client: RepliesClient, server: Server) -> None:
     await server._transport.send(Outgoing(moment, address="/calls"))  # too late, and harms nobody
     server.on_time.remove(never)
 
-    @server.on_time
-    async def wrong(time: peer.TimePayload) -> None:
+    @server.on_sum
+    async def wrong(sum: peer.SumPayload) -> None:
         bad = Outgoing(b'{"type": "total", "id": 1, "total": "x"}', address="/calls")
-        assert await refused(asyncio.ensure_future(server._transport.send(bad))) is BadMessage
+        assert await refused(server._transport.send(bad)) is BadMessage
 
-    bad_reply = asyncio.ensure_future(client.add(Sum(id=1, terms=[])))
-    silent = asyncio.ensure_future(client.ask_time(Time(), timeout=0.05))
-    assert await refused(bad_reply) is BadMessage
-    assert await refused(silent) is ReplyTimeout
+    assert await refused(client.add(Sum(id=1, terms=[]))) is BadMessage
+    assert await refused(client.add(Sum(id=2, terms=[]), timeout=0.01)) is ReplyTimeout
 
 
-async def refused(task: asyncio.Future[object]) -> type[BaseException] | None:
-    """How `task` ends."""
-    await asyncio.wait([task])
-    error = task.exception()
-    return None if error is None else type(error)
+async def refused(sent: Awaitable[object]) -> type[BaseException]:
+    """What `sent` raises."""
+    try:
+        await sent
+    except Fault as error:
+        return type(error)
+    raise AssertionError
 
 
 def sum_of(terms: list[int]) -> int:
