@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import itertools
 import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -14,8 +13,6 @@ from .errors import BadMessage, Fault
 from .expressions import locate, put
 from .message import Message
 from .transport import Incoming
-
-_numbers = itertools.count(1)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -111,7 +108,8 @@ def with_id(
     present = locate(place, data, headers)
     if present is not None or (place.startswith("$message.header") and not headers_too):
         return data, headers, present
-    for id in (str(uuid.uuid4()), next(_numbers)):
+    new = uuid.uuid4()
+    for id in (str(new), new.int >> 97):  # text, else a number of 31 bits
         filled, more = put(place, id, data, headers)
         try:
             message.decode(filled)
