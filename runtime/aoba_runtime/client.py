@@ -22,8 +22,9 @@ from .errors import (
 )
 from .expressions import locate, put
 from .hooks import Handler, Handlers, Hook, Reply, RequestHook, ShortHandler
-from .message import Channel, Message, read_first
+from .message import Channel, Message
 from .replies import Request, Requests, with_id
+from .routing import Router
 from .transport import Incoming, Outgoing, Transport
 
 if TYPE_CHECKING:
@@ -59,6 +60,7 @@ class Client:
         self._transport = transport
         self._carries = bool(getattr(transport, "carries_headers", False))
         self._channels = tuple(channels)
+        self._router = Router(channels)
         self._answers = tuple(answers)
         self._handlers: dict[Message[Any], Handlers] = {
             message: Handlers(message)
@@ -198,7 +200,12 @@ class Client:
             raise
 
     def _route(self, incoming: Incoming) -> None:
-        message, value, incoming = self._read(incoming)
+        try:
+            message, value, incoming = self._router.read(incoming)
+        except Fault as fault:
+            at = replace(incoming, address=self._router.address(incoming.address))
+            self._requests.refuse(fault, at)
+            raise
         conversation = message.conversation_of(value)
         if conversation is not None and incoming.sender is not None:
             self._conversations.heard(conversation, incoming.sender)
@@ -226,33 +233,6 @@ class Client:
             self._start(message, result, answer)
         for handler in coroutines:
             self._start(message, _call(handler, message, value, incoming), answer)
-
-    def _read(self, incoming: Incoming) -> tuple[Message[Any], Any, Incoming]:
-        """The message that arrived, its payload, and the delivery with what its address and headers say."""
-        named = self._named(incoming.address)
-        channels = [channel for channel, _ in named] or self._channels
-        raw = next((channel.raw for channel in channels if not channel.messages), None)
-        message: Message[Any]
-        try:
-            described = [channel for channel in channels if channel.messages]
-            message, value = read_first(described, incoming.data, incoming.headers)
-            headers = incoming.headers
-            typed = None if headers is None else message.decode_headers(headers)
-        except Fault as fault:
-            if raw is None:
-                self._requests.refuse(fault, incoming)
-                raise
-            message, value, typed = raw, incoming.data, None
-        carried = (values for at, values in named if message in (at.messages or (at.raw,)))
-        parameters = next(carried, {})
-        if parameters or typed is not None:
-            incoming = replace(incoming, parameters=parameters, typed_headers=typed)
-        return message, value, incoming
-
-    def _named(self, address: str | None) -> list[tuple[Channel[Any], dict[str, str]]]:
-        """The channels that `address` is the address of, with its parameters there."""
-        found = ((channel, channel.parameters_in(address or "")) for channel in self._channels)
-        return [(channel, values) for channel, values in found if values is not None]
 
     def _answer_to(self, message: Message[Any], incoming: Incoming) -> _Answer | None:
         """What sends the reply, where `incoming` is a request."""
