@@ -15,8 +15,9 @@ from pydantic_core import (
     to_json,
 )
 
+from .core_schemas import LARGE_INTEGER
 from .errors import BadMessage, Problem
-from .wire import LARGE_INTEGER, note_changed_defaults, received
+from .wire import note_changed_defaults, received
 
 _MOST_PROBLEMS: Final = 8
 """How many problems the text of a `BadMessage` names; `problems` has all."""

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import math
 import re
 import time
 import uuid
 from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import dataclass
-from enum import Enum
-from functools import cache, partial
+from functools import cache
 from types import NoneType
 from typing import (
     Annotated,
@@ -31,14 +29,13 @@ from pydantic import (
     ConfigDict,
     GetCoreSchemaHandler,
     ValidationInfo,
-    ValidatorFunctionWrapHandler,
     model_validator,
 )
 from pydantic.fields import FieldInfo
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 from .checks import Checks
-from .checks_plain import is_multiple_of
+from .core_schemas import ANY_JSON, any_json, as_exact_number, exact_constant, rewritten
 
 T = TypeVar("T")
 
@@ -112,55 +109,11 @@ def _fields(model: type[BaseModel]) -> _Fields:
     )
 
 
-_NO_SCHEMAS: Final = frozenset(
-    {"cls", "config", "default", "expected", "function", "metadata", "serialization"}
-)
-"""The keys of a core schema whose values hold no core schemas."""
-
-
 @cache
 def _checks(model: type[BaseModel]) -> list[Checks]:
     """Those of the class and of its bases."""
     found = [vars(base).get("__checks__") for base in model.__mro__]
     return [checks for checks in found if checks is not None]
-
-
-def _rewritten(schema: Any, change: Callable[[dict[str, Any]], dict[str, Any]]) -> Any:
-    """`schema` with `change` made to each core schema in it, the inner ones first."""
-    if isinstance(schema, list | tuple):
-        return type(schema)(_rewritten(inner, change) for inner in schema)
-    if not isinstance(schema, dict):
-        return schema
-    if not isinstance(schema.get("type"), str):  # the fields of a model, the choices of a union
-        return {name: _rewritten(inner, change) for name, inner in schema.items()}
-    inside = {
-        key: inner if key in _NO_SCHEMAS else _rewritten(inner, change)
-        for key, inner in schema.items()
-    }
-    return change(inside)
-
-
-def _with_exact_constant(schema: dict[str, Any]) -> dict[str, Any]:
-    """A literal or enum that does not take true for 1 and 1 for true, which are equal in Python."""
-    members = schema.get("expected", schema.get("members", ()))
-    if not any(isinstance(_plain(member), int) for member in members):
-        return schema
-    constant: Any = schema
-    wrapped: Any = core_schema.no_info_wrap_validator_function(_exact, constant)
-    exact: dict[str, Any] = wrapped
-    return exact
-
-
-def _exact(value: object, constant: ValidatorFunctionWrapHandler) -> object:
-    member: object = constant(value)
-    if isinstance(_plain(member), bool) != isinstance(_plain(value), bool):
-        expected = {"member": _plain(member)}
-        raise PydanticCustomError("literal_error", "Input should be {member}", expected)
-    return member
-
-
-def _plain(member: object) -> object:
-    return member.value if isinstance(member, Enum) else member
 
 
 class WireModel(BaseModel):
@@ -197,7 +150,7 @@ class WireModel(BaseModel):
     def __get_pydantic_core_schema__(
         cls, source: type[BaseModel], handler: GetCoreSchemaHandler
     ) -> CoreSchema:
-        exact: CoreSchema = _rewritten(handler(source), _with_exact_constant)
+        exact: CoreSchema = rewritten(handler(source), exact_constant)
         return exact
 
     @model_validator(mode="after")
@@ -251,81 +204,25 @@ def received(schema: CoreSchema) -> CoreSchema:
     what may be anything is JSON (no NaN, no Infinity), and an integer that no double holds exactly stays an integer
     where the type is `float`.
     """
-    inside: Any = _rewritten(schema, _as_received)
+    inside: Any = rewritten(schema, _as_received)
     definitions = inside["definitions"] if inside["type"] == "definitions" else []
     whole = inside["schema"] if definitions else inside
-    return core_schema.definitions_schema(whole, [*definitions, _any_json()])
-
-
-_ANY_JSON: Final = "aoba_runtime.any_json"
-_EXACT: Final = 2**53
-"""Up to here a double holds every integer."""
-LARGE_INTEGER: Final = "aoba_runtime.large_integer"
-"""Stands in the place of errors that say why a number is no large integer."""
-
-
-def _any_json() -> CoreSchema:
-    itself = core_schema.definition_reference_schema(_ANY_JSON)
-    text, number = core_schema.str_schema(), core_schema.float_schema(allow_inf_nan=False)
-    return core_schema.union_schema(
-        [
-            text,
-            core_schema.int_schema(),
-            number,
-            core_schema.bool_schema(),
-            core_schema.none_schema(),
-            core_schema.list_schema(itself),
-            core_schema.dict_schema(text, itself),
-        ],
-        mode="left_to_right",
-        custom_error_type="not_json",
-        custom_error_message="should be JSON, which has no NaN, no Infinity and here no number beyond 1.8e308",
-        ref=_ANY_JSON,
-    )
+    return core_schema.definitions_schema(whole, [*definitions, any_json()])
 
 
 def _as_received(schema: dict[str, Any]) -> dict[str, Any]:
     match schema:
         case {"type": "any"}:
-            return {"type": "definition-ref", "schema_ref": _ANY_JSON}
+            return {"type": "definition-ref", "schema_ref": ANY_JSON}
         case {"type": "float"}:
-            return _as_exact_number(schema)
-        case {"type": "literal" | "enum"}:
-            return _with_exact_constant(schema)
-        case {"type": "function-wrap", "function": {"function": function}} if function is _exact:
-            inner: dict[str, Any] = schema["schema"]  # is one already
-            return inner
+            return as_exact_number(schema)
+        case {"type": "literal" | "enum" | "function-wrap"}:
+            return exact_constant(schema)
         case {"type": "function-after"} if _only_settles(schema):
             return {**schema["schema"], **({"ref": schema["ref"]} if "ref" in schema else {})}
         case {"type": "model", "cls": type() as model} if issubclass(model, WireModel):
             return {**schema, "schema": _with_presence(schema["schema"], model)}
     return schema
-
-
-def _as_exact_number(schema: dict[str, Any]) -> dict[str, Any]:
-    """A float that keeps large integers, and whose `multiple_of` is exact, which pydantic's is not."""
-    schema = dict(schema)
-    step = schema.pop("multiple_of", None)
-    rounded = {"ge": math.ceil, "gt": math.floor, "le": math.floor, "lt": math.ceil}
-    bounds = {name: rounded[name](schema[name]) for name in rounded if name in schema}
-    above = {"type": "int", **bounds, "gt": max(bounds.get("gt", _EXACT), _EXACT)}
-    below = {"type": "int", **bounds, "lt": min(bounds.get("lt", -_EXACT), -_EXACT)}
-    choices: list[Any] = [(above, LARGE_INTEGER), (below, LARGE_INTEGER), schema]
-    number: Any = core_schema.union_schema(choices, mode="left_to_right")
-    if step is not None:
-        number = core_schema.no_info_after_validator_function(
-            partial(_refuse_parts, is_multiple_of(step), step), number
-        )
-    exact: dict[str, Any] = number
-    return exact
-
-
-def _refuse_parts(is_multiple: Callable[[float], bool], step: float, value: float) -> float:
-    if not is_multiple(value):
-        raise PydanticCustomError(
-            "multiple_of", "Input should be a multiple of {step}", {"step": step}
-        )
-    return value
 
 
 def _only_settles(schema: dict[str, Any]) -> bool:
@@ -351,7 +248,7 @@ def _with_presence(schema: dict[str, Any], model: type[WireModel]) -> dict[str, 
         fields[name] = {**field, "schema": value}
     settled = {**schema, "fields": fields}
     if model.model_config.get("extra") == "allow":
-        settled.setdefault("extras_schema", {"type": "definition-ref", "schema_ref": _ANY_JSON})
+        settled.setdefault("extras_schema", {"type": "definition-ref", "schema_ref": ANY_JSON})
     return settled
 
 
