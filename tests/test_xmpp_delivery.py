@@ -19,6 +19,7 @@ from test_xmpp_fake import (
     numbered,
     session,
 )
+from websockets.frames import Frame, Opcode
 
 from aoba_runtime import xmpp
 from aoba_runtime.errors import (
@@ -33,7 +34,15 @@ from aoba_runtime.errors import (
     UnsupportedMessage,
 )
 from aoba_runtime.transport import Outgoing
-from aoba_runtime.xmpp import delivery, duplicates, ordering, websocket, xml
+from aoba_runtime.xmpp import (
+    connection,
+    delivery,
+    duplicates,
+    management,
+    ordering,
+    websocket,
+    xml,
+)
 
 DISCO = "http://jabber.org/protocol/disco#info"
 
@@ -649,3 +658,47 @@ async def test_signals_wait_for_earlier_ones_after_a_resumption_only() -> None:
         await server.account()
         assert await order(4, 6, 7, 5) == ["4", "5", "6", "7"]
         assert await order(9, 10) == ["9", "10"]  # 8 never comes
+
+
+def texts_in(data: bytes) -> list[str]:
+    """The texts of the WebSocket frames that a client wrote (RFC 6455, 5.2)."""
+    texts = []
+    while data:
+        size, start = data[1] & 0x7F, 2
+        if size == 126:
+            size, start = int.from_bytes(data[2:4]), 4
+        mask, body = data[start : start + 4], data[start + 4 : start + 4 + size]
+        texts.append(bytes(byte ^ mask[at % 4] for at, byte in enumerate(body)).decode())
+        data = data[start + 4 + size :]
+    return texts
+
+
+async def test_what_is_said_together_is_written_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with FakeServer() as server, session(server) as (transport, _):
+        transport.attach(inbox := Inbox())
+        assert isinstance(transport._line, connection.Connection)
+        assert (frames := transport._line._frames) is not None
+        written: list[list[str]] = []
+
+        def arrive(*texts: str) -> None:
+            said = (Frame(Opcode.TEXT, text.encode()).serialize(mask=False) for text in texts)
+            frames.data_received(b"".join(said))
+
+        call = f"<iq xmlns='{xml.CLIENT}' type='set' id='1' from='{BOB}'><call xmlns='{xml.CALL}'>1</call></iq>"
+        with monkeypatch.context() as patch:
+            patch.setattr(frames.transport, "write", lambda data: written.append(texts_in(data)))
+            arrive(call, management.REQUEST)
+            assert inbox.got.get_nowait().data == b"1"
+            ((answer, confirmation),) = written  # at once
+            assert "type='result'" in answer
+            assert confirmation.startswith("<a ")
+            written.clear()
+            sending = asyncio.create_task(transport.send(numbered(1)))
+            arrive(management.REQUEST)  # can wait for what this turn of the loop has to say
+            assert written == []
+            await asyncio.sleep(0)
+            ((confirmation, signal),) = written
+            assert confirmation.startswith("<a ")
+            assert "type='set'" in signal
+            sending.cancel()
+            await asyncio.wait([sending])
