@@ -89,7 +89,7 @@ EXTRAS: Final = {
     "devserver_stream.py": {"websockets"},
     "rtc.py": {"aiortc"},
     "rtc_codec.py": {"av", "numpy"},
-    "rtc_engine.py": {"aiortc"},
+    "rtc_engine.py": {"aioice", "aiortc"},
     "rtc_gather.py": {"aioice"},
     "rtc_track.py": {"aiortc"},
     "sockets.py": {"websockets"},

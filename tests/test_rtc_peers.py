@@ -20,8 +20,8 @@ from aiortc.rtp import RtpPacket
 from aoba_runtime.audio import FRAME, FRAME_SECONDS, RATE
 from aoba_runtime.audio_levels import rms
 from aoba_runtime.audio_tones import Tone
-from aoba_runtime.media import FirstAudio
-from aoba_runtime.rtc_engine import MAX_STREAMS
+from aoba_runtime.media import Failed, FirstAudio, PeerClosed
+from aoba_runtime.rtc_engine import MAX_STREAMS, MAX_UNREAD
 from aoba_runtime.signals import Candidate
 from voices import call, make_end, pitch
 
@@ -147,3 +147,40 @@ async def test_a_thousand_candidates_are_bounded_and_the_call_is_made() -> None:
     await callee.told(FirstAudio)
     await caller.session.aclose()
     await callee.session.aclose()
+
+
+async def test_packets_of_strangers_and_malformed_ones_do_not_end_the_call(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    loop = asyncio.get_running_loop()
+    async with call() as (caller, callee):
+        session = callee.session
+        port = int(session._gatherer._connection.local_candidates[0].port)
+        stranger, _ = await loop.create_datagram_endpoint(
+            asyncio.DatagramProtocol, remote_addr=("127.0.0.1", port)
+        )
+        for first in range(256):
+            stranger.sendto(bytes([first]) * (first % 40))
+        transport = session._transceiver.receiver.transport
+        packet = RtpPacket(payload_type=96, sequence_number=1)
+        malformed = bytearray(packet.serialize())
+        malformed[0] |= 0x10  # an extension: an audio level of two bytes
+        await transport._handle_rtp_data(
+            bytes(malformed[:12]) + b"\xbe\xde\x00\x01\x21\x00\x00\x00", 0
+        )
+        for size in range(40):
+            await transport._handle_rtcp_data(b"\x81\xc8\x00\x06" + b"\xff" * size)
+        stranger.close()
+        assert pitch(await callee.ear.next(50)) == pytest.approx(440, abs=5)
+        assert not any(isinstance(event, Failed | PeerClosed) for event in callee.events)
+    assert caplog.text == ""
+
+
+async def test_a_flood_before_the_connection_is_bounded() -> None:
+    end = make_end()
+    await end.session.prepare()
+    connection = end.session._gatherer._connection
+    for _ in range(10_000):
+        connection.data_received(b"x" * 1000, 1)
+    assert connection._queue.qsize() <= MAX_UNREAD
+    await end.session.aclose()

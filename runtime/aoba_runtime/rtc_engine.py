@@ -7,10 +7,14 @@ process. Another minor release may move them, so the version is checked first.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
+import contextlib
+import logging
+import struct
+from collections.abc import Callable, Coroutine, Iterator
 from importlib.metadata import version
 from typing import Final
 
+from aioice import Connection
 from aiortc import (
     RTCConfiguration,
     RTCIceTransportPolicy,
@@ -24,9 +28,12 @@ from aiortc.rtp import RtpPacket
 from .rtc_gather import Gatherer
 from .rtc_options import RtcOptions
 
+logger = logging.getLogger(__name__)
 TESTED: Final = "1.16."
 _CONNECT: Final = "_RTCPeerConnection__connect"
 _BUFFER: Final = "_RTCRtpReceiver__jitter_buffer"
+MAX_UNREAD: Final = 500
+"""Datagrams kept until they are read; before the connection is made none of them is needed."""
 MAX_STREAMS: Final = 4
 """RTP streams (SSRCs) that a peer may send; each costs memory for good."""
 
@@ -71,23 +78,46 @@ def connect(
     receiver = transceiver.receiver
     assert hasattr(receiver, _BUFFER)
     setattr(receiver, _BUFFER, Tap(arrive))
-    _bound_streams(transceiver)
-    gatherer = Gatherer(receiver.transport.transport.iceGatherer._connection, options)
-    return peer, transceiver, gatherer
+    connection = receiver.transport.transport.iceGatherer._connection
+    _guard(transceiver, connection)
+    return peer, transceiver, Gatherer(connection, options)
 
 
-def _bound_streams(transceiver: RTCRtpTransceiver) -> None:
-    """Drop RTP of more streams than a voice can have, before aiortc keeps something for each."""
+def _guard(transceiver: RTCRtpTransceiver, connection: Connection) -> None:
+    """Drop what aiortc would stumble over: from a stranger one empty datagram ends the call, a flood fills the memory."""
     transport = transceiver.receiver.transport
-    handle = transport._handle_rtp_data
+    receive, rtp, rtcp = (
+        connection.data_received,
+        transport._handle_rtp_data,
+        transport._handle_rtcp_data,
+    )
     streams: set[bytes] = set()
+
+    def received(data: bytes, component: int) -> None:
+        if data and connection._queue.qsize() < MAX_UNREAD:
+            receive(data, component)
 
     async def bounded(data: bytes, arrival_time_ms: int) -> None:
         stream = data[8:12]
-        if stream not in streams:
-            if len(streams) >= MAX_STREAMS:
-                return
-            streams.add(stream)
-        await handle(data, arrival_time_ms)
+        if stream not in streams and len(streams) >= MAX_STREAMS:
+            return
+        streams.add(stream)
+        with _dropping("RTP"):
+            await rtp(data, arrival_time_ms)
 
+    async def understood(data: bytes) -> None:
+        with _dropping("RTCP"):
+            await rtcp(data)
+
+    setattr(connection, "data_received", received)
     setattr(transport, "_handle_rtp_data", bounded)
+    setattr(transport, "_handle_rtcp_data", understood)
+
+
+@contextlib.contextmanager
+def _dropping(what: str) -> Iterator[None]:
+    """The peer's packets are parsed by code that raises more than it says; none of that may end the call."""
+    try:
+        yield
+    except (ArithmeticError, AssertionError, LookupError, TypeError, ValueError, struct.error):
+        logger.debug("a malformed %s packet was dropped", what, exc_info=True)
