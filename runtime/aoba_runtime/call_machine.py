@@ -34,6 +34,7 @@ from .signals import (
     Initiate,
     MuteChange,
     Offer,
+    Reject,
     Signal,
 )
 
@@ -276,7 +277,7 @@ class Call:
             effects += [self._hangup(told, device) for device in self.rings]
         elif cell.tell is Hangup:
             effects.append(self._hangup(reason, self.peer, duration))
-        elif cell.tell is not None:
+        elif cell.tell is Reject or cell.tell is Busy:
             effects.append(Send(cell.tell(self.id, self._stamp()), self.peer))
         self._enter(State.ENDED, now)
         self._ours.open()
