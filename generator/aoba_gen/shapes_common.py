@@ -75,6 +75,9 @@ def _schemas(name: str, more: Mapping[str, str]) -> dict[str, Table]:
     return {
         name: table(
             {
+                "$id": "text",
+                "$schema": "text",
+                "$comment": "text",
                 "type": "SchemaType",
                 "title": "text",
                 "description": "text",
@@ -97,7 +100,7 @@ def _schemas(name: str, more: Mapping[str, str]) -> dict[str, Table]:
                 "contentMediaType": "text",
                 "contentEncoding": "text",
                 "required": "[text]",
-                "enum": "[anything]",
+                "enum": "[anything]+",
                 "examples": "[anything]",
                 "properties": f"{{{name}}}",
                 "patternProperties": f"{{{name}}}",

@@ -34,6 +34,7 @@ _TYPES: Final[Mapping[str, tuple[type, ...]]] = {
     "array": (list,),
     "object": (dict,),
 }
+_STRICT: Final = {"exclusiveMinimum": "minimum", "exclusiveMaximum": "maximum"}
 _SHOWN: Final = 3
 
 Path: TypeAlias = "tuple[str | int, ...]"
@@ -127,11 +128,7 @@ class Values:
         node = place.node
         if name in _MAPS and isinstance(node, Object):
             yield {
-                key: (
-                    [*map(plain, child.node.items)]
-                    if isinstance(child.node, Array)
-                    else self._schema(child)
-                )
+                key: self._entry(name, child)
                 for key, child in place.raw_fields()
                 if name != "patternProperties" or isinstance(compiled(key), re.Pattern)
             }
@@ -150,6 +147,12 @@ class Values:
         elif name in _KEPT and _is_sound(name, node):
             yield plain(node)
 
+    def _entry(self, name: str, place: Place) -> Any:
+        """An entry of a map: a schema, or the names that a property depends on."""
+        if name == "dependencies" and isinstance(place.node, Array):
+            return [item for item in map(plain, place.node.items) if isinstance(item, str)]
+        return self._schema(place)
+
     def _fault(self, error: ValidationError) -> Fault:
         given: Any = error.instance
         say = _WORDS.get(str(error.validator), _nothing)
@@ -160,15 +163,17 @@ class Values:
 
 def _is_sound(name: str, node: Node) -> bool:
     """Whether a keyword's value is of a kind that jsonschema can work with; what is not has been reported."""
-    if name in ("enum", "required"):
-        return isinstance(node, Array)
+    value = plain(node)
+    if name == "required":
+        return isinstance(value, list) and all(isinstance(item, str) for item in value)
     if name == "type":
-        value = plain(node)
         listed = value if isinstance(value, list) else [value]
         return all(isinstance(item, str) and item in _TYPES for item in listed)
-    if name == "const":
-        return True
-    return isinstance(node, Scalar) and isinstance(node.value, (int, float))
+    if name in ("enum", "const"):
+        return name == "const" or isinstance(value, list)
+    if name == "uniqueItems" or isinstance(value, bool):  # OpenAPI has true for exclusiveMinimum
+        return isinstance(value, bool) and name in ("uniqueItems", *_STRICT)
+    return isinstance(value, (int, float)) and (name != "multipleOf" or value > 0)
 
 
 def _openapi(fields: Mapping[str, Node], schema: dict[str, Any]) -> dict[str, Any]:
@@ -179,7 +184,7 @@ def _openapi(fields: Mapping[str, Node], schema: dict[str, Any]) -> dict[str, An
         schema["type"] = [*listed, "null"]
         if "enum" in schema:
             schema["enum"] = [*schema["enum"], None]
-    for limit, strict in (("minimum", "exclusiveMinimum"), ("maximum", "exclusiveMaximum")):
+    for strict, limit in _STRICT.items():
         if isinstance(schema.get(strict), bool):
             is_strict = schema.pop(strict)
             if is_strict and limit in schema:
