@@ -55,6 +55,15 @@ def test_every_rule_has_a_case_and_a_sentence() -> None:
         assert re.fullmatch(r"[A-Z][^.\n]*[^\n]*\.", sentence)
 
 
+def test_the_documentation_lists_every_rule() -> None:
+    text = (ROOT / "docs" / "validation.md").read_text()
+    for rule in RULES:
+        kind = f"{rule.severity}{', always on' if rule.needed else ''}"
+        assert f"| `{rule.name}` | {kind} | {rule.sentence} |" in text
+    for name in set(OPTIONAL) - {rule.name for rule in RULES}:
+        assert f"| `{name}` | warning | {OPTIONAL[name]} |" in text
+
+
 def warned() -> Iterator[str]:
     """The rules that any module warns of."""
     for place in (ROOT / "generator" / "aoba_gen").glob("*.py"):

@@ -89,20 +89,30 @@ RULES: Final = (
 
 
 TOLD: Final = {
+    "avro-type": "A type of Avro is one of its own, or defined before it is used.",
     "call-field": "A message of a voice call has the field that a call needs, and requires it.",
     "call-operation": "An operation sends the message of a voice call.",
     "call-reason": "A voice call has a word for every reason to end.",
     "call-required": "A message of a voice call requires nothing that a call does not know.",
     "call-signal": "One message stands for each signal of a voice call.",
+    "closed-base": "A schema that allows no other properties is not extended by allOf.",
     "content-type": "The contentType of a message is one that generated code reads and writes.",
     "correlation-id": "A correlation id is in what the headers or the payload describe.",
+    "default-of-objects": "A default holds no objects.",
+    "default-type": "A default is of the type that generated code has for it.",
+    "enum-duplicate": "A list of allowed values has each once.",
+    "enum-type": "An allowed value is of the type that generated code has for it.",
     "message-name-taken": "Every message has a name of its own.",
     "messages-ambiguous": "The messages of a channel can be told apart.",
     "name-clash-resolved": "Names of the document are different as names of Python, too.",
     "newer-version": "A document uses only what its own version of AsyncAPI has.",
+    "not-enforced": "Generated code can check what a schema demands.",
     "ref-unescaped": "The names in a reference are escaped.",
     "remote-ref": "A schema lies on this machine.",
     "reply-unknown": "A reply names its messages.",
+    "schema-format": "A schema is of a format that is read.",
+    "union-ambiguous": "The members of a union can be told apart.",
+    "unknown-keyword": "What stands in a schema is a keyword or begins with 'x-'.",
 }
 """The warnings of other passes, and what each wishes for."""
 
