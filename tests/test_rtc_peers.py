@@ -17,6 +17,7 @@ from aiortc import (
 )
 from aiortc.rtcrtpreceiver import RemoteStreamTrack
 from aiortc.rtp import RtpPacket
+from aoba_runtime import rtc_gather
 from aoba_runtime.audio import FRAME, FRAME_SECONDS, RATE
 from aoba_runtime.audio_levels import rms
 from aoba_runtime.audio_tones import Tone
@@ -184,3 +185,18 @@ async def test_a_flood_before_the_connection_is_bounded() -> None:
         connection.data_received(b"x" * 1000, 1)
     assert connection._queue.qsize() <= MAX_UNREAD
     await end.session.aclose()
+
+
+@pytest.mark.parametrize("engine", ["aiortc", "aioice"])
+async def test_a_release_whose_inside_is_not_known_is_refused(
+    engine: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The two are changed from outside where they are weak; see rtc_engine and rtc_gather before the pin is moved."""
+    known = {"aiortc": "1.16.0", "aioice": "0.13.0"}
+    monkeypatch.setattr(
+        rtc_gather, "version", lambda name: "9.0" if name == engine else known[name]
+    )
+    rtc_gather.require.cache_clear()
+    with pytest.raises(ImportError, match=f"{engine} 9.0 is installed, and this runtime knows"):
+        make_end()
+    rtc_gather.require.cache_clear()

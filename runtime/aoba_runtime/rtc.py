@@ -202,9 +202,7 @@ class RtcSession:
             closing.cancel()
         self._thread.leave()
         self.voice.close()
-        for _ in range(
-            3
-        ):  # what aiortc has scheduled for its end runs before we say that it is over
+        for _ in range(3):  # what aiortc has scheduled for its end runs first
             await asyncio.sleep(0)
 
     async def _take(self, sdp: str, kind: str) -> None:

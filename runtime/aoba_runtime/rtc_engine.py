@@ -11,7 +11,6 @@ import contextlib
 import logging
 import struct
 from collections.abc import Callable, Coroutine, Iterator
-from importlib.metadata import version
 from typing import Final
 
 from aioice import Connection
@@ -25,7 +24,7 @@ from aiortc import (
 from aiortc.mediastreams import MediaStreamTrack
 from aiortc.rtp import RtpPacket
 
-from .rtc_gather import Gatherer
+from .rtc_gather import Gatherer, require
 from .rtc_options import RtcOptions
 
 logger = logging.getLogger(__name__)
@@ -61,11 +60,7 @@ def connect(
     `arrive` is called with the sequence number, the timestamp and the payload; `spawn` makes and owns the task that
     runs ICE and DTLS, of which aiortc itself lets go.
     """
-    if not version("aiortc").startswith(TESTED):
-        raise ImportError(
-            f"aiortc {version('aiortc')} is installed, and this runtime knows {TESTED}*:"
-            " install aoba-runtime[media] again"
-        )
+    require("aiortc", TESTED)
     policy = RTCIceTransportPolicy.RELAY if options.relay_only else RTCIceTransportPolicy.ALL
     # No servers here: without a list aiortc asks Google, and the gatherer asks those of the options.
     peer = RTCPeerConnection(RTCConfiguration(iceServers=[], iceTransportPolicy=policy))

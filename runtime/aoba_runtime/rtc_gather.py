@@ -32,15 +32,21 @@ TESTED: Final = "0.13."
 _Found: TypeAlias = tuple[Candidate, StunProtocol | None]
 
 
+@functools.cache
+def require(distribution: str, release: str) -> None:
+    """Raise `ImportError` unless a release is installed whose inside is known."""
+    if not version(distribution).startswith(release):
+        raise ImportError(
+            f"{distribution} {version(distribution)} is installed, and this runtime knows {release}*:"
+            " install aoba-runtime[media] again"
+        )
+
+
 class Gatherer:
     """Stands in for `Connection.get_component_candidates` of one connection."""
 
     def __init__(self, connection: Connection, options: RtcOptions) -> None:
-        if not version("aioice").startswith(TESTED):
-            raise ImportError(
-                f"aioice {version('aioice')} is installed, and this runtime knows {TESTED}*:"
-                " install aoba-runtime[media] again"
-            )
+        require("aioice", TESTED)
         self._connection = connection
         self._options = options
         self._stopped = False
