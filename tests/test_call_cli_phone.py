@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -393,3 +395,67 @@ def test_a_missing_extra_is_named(tmp_path: Path, missing: str) -> None:
     assert done.returncode == 2
     assert "pip install 'aoba-runtime[xmpp,media]'" in done.stderr
     assert f"no module named {missing}" in done.stderr and "Traceback" not in done.stderr
+
+
+def test_a_new_user_hears_himself(tmp_path: Path) -> None:
+    """Three commands: the server with its echo, a token, a call. Nothing but the checkout says where the API is."""
+    kept = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
+    environment = kept | {"XDG_STATE_HOME": str(tmp_path), "PYTHONUNBUFFERED": "1"}
+    record = tmp_path / "heard.wav"
+    serving = subprocess.Popen(
+        [*COMMAND, "serve", "--port", "0", "--echo"],
+        env=environment, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    try:
+        assert serving.stdout is not None
+        url = serving.stdout.readline().strip()
+        token = subprocess.run(
+            [*COMMAND, "token", "alice"], env=environment, capture_output=True, text=True
+        ).stdout.strip()
+        done = subprocess.run(
+            [*COMMAND, "dial", "echo", "--url", url, "--tone", "440", "--duration", "2", "--record", str(record)],
+            env=environment | {"AOBA_TOKEN": token},
+            cwd=tmp_path, capture_output=True, text=True, timeout=60,
+        )  # fmt: skip
+        assert (done.returncode, done.stdout) == (0, ""), done.stderr
+        said = done.stderr.splitlines()
+        assert said[0].startswith("ready as alice@localhost/")
+        assert said[1] == "echo@localhost/" + said[1].split("/")[1] and said[1].endswith(" rings")
+        assert said[-1] == "the call is over: completed after 0:02, by this end"
+        assert heard(record)[1][0] == 440
+        serving.send_signal(signal.SIGINT)
+        out, err = serving.communicate(timeout=20)
+        assert serving.returncode == 0 and "Traceback" not in err
+    finally:
+        serving.kill()
+        serving.communicate()
+
+
+def test_a_terminal_gets_a_live_line(tmp_path: Path) -> None:
+    environment = os.environ | {"XDG_STATE_HOME": str(tmp_path), "TERM": "xterm"}
+    with subprocess.Popen(
+        [*COMMAND, "serve", "--port", "0", "--echo"],
+        env=environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
+    ) as serving:  # fmt: skip
+        assert serving.stdout is not None
+        url = serving.stdout.readline().strip()
+        token = subprocess.run(
+            [*COMMAND, "token", "alice"], env=environment, capture_output=True, text=True
+        ).stdout.strip()
+        ours, theirs = os.openpty()
+        with subprocess.Popen(
+            [*COMMAND, "dial", "echo", "--url", url, "--tone", "440", "--duration", "2"],
+            env=environment | {"AOBA_TOKEN": token}, stdout=subprocess.PIPE, stderr=theirs,
+        ) as dialing:  # fmt: skip
+            os.close(theirs)
+            shown = b""
+            with contextlib.suppress(OSError):  # the terminal ends with the program
+                while part := os.read(ours, 4096):
+                    shown += part
+            assert dialing.wait() == 0
+        serving.terminate()
+    text = shown.decode()
+    assert re.search(
+        r"\r\x1b\[Kecho@localhost  talking  0:01  you .  they .  loss 0.0%  MOS 4\.\d", text
+    )
+    assert "connected after" in text and text.strip().endswith("by this end")

@@ -86,3 +86,12 @@ def test_the_runtime_readme_program_runs(root: Path, tmp_path: Path) -> None:
     assert python("-c", program, path=tmp_path, cwd=tmp_path) == (
         'alice@localhost/1 b\'{"type": "hello"}\'\n'
     )
+
+
+def test_the_program_that_holds_a_call_runs(root: Path, tmp_path: Path) -> None:
+    [program] = fenced((root / "docs" / "calls.md").read_text(encoding="utf-8"), "python")
+    said = python("-c", program, path=root / "generated", cwd=tmp_path).splitlines()
+    assert said[-1] in ("bob: Ended", "alice: completed 0 local")
+    assert {"bob: Accepted", "bob: Connected", "bob: Ended", "alice: completed 0 local"} <= set(
+        said
+    )

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from aoba_runtime import Client, Incoming, Outgoing, PeerUnavailable, links, loopback
+from aoba_runtime import phone as phone_module
 from aoba_runtime.call import Role
 from aoba_runtime.fake_media import FakeMedia
 from aoba_runtime.media import MediaEvent, MediaSession
@@ -138,7 +139,10 @@ async def test_a_call_from_the_first_ring_to_the_end() -> None:
         ]  # fmt: skip
 
 
-async def test_signals_go_in_order_and_none_waits_for_another() -> None:
+async def test_signals_go_in_order_and_none_waits_for_another(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(phone_module, "GOODBYE", 0.05)
     async with phones() as pair:
         pair.near.held.add("ice-candidate")
         ours, _ = await pair.up()

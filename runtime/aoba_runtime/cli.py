@@ -6,6 +6,7 @@ Exit codes: 0 all went well, 1 the call did not, 2 a wrong call of the program, 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import errno
 import logging
 import signal
@@ -18,12 +19,12 @@ from .cli_phone import dial, listen
 _EXAMPLES: Final = """\
 \b
 Examples:
-  aoba-call serve
-      a server for development on ws://localhost:8082/xmpp
-  AOBA_TOKEN=$(aoba-call token bob) aoba-call listen --echo
-      a phone there that takes every call and says what it hears
-  AOBA_TOKEN=$(aoba-call token alice) aoba-call dial bob
-      a call to it, with your microphone and speaker
+  aoba-call serve --echo
+      a server for development on ws://localhost:8082/xmpp, and somebody to call there
+  AOBA_TOKEN=$(aoba-call token alice) aoba-call dial echo
+      a call to hear yourself, with microphone and speaker
+  AOBA_TOKEN=$(aoba-call token bob) aoba-call listen --tone 440
+      a phone that takes every call and says a tone
 \b
 Exit codes: 0 all is well; 1 a call ended badly; 2 a wrong call; 3 no connection, or no port to listen on.
 """
@@ -60,7 +61,8 @@ main.add_command(listen)
     help="Port to listen on; 0 takes a free one.",
 )
 @_secret_file
-def serve(host: str, port: int, secret_file: Path | None) -> None:
+@click.option("--echo", is_flag=True, help="Be somebody to call: echo says what it hears.")
+def serve(host: str, port: int, secret_file: Path | None, echo: bool) -> None:
     """Run the development server until Ctrl-C or SIGTERM.
 
     Prints its URL on standard output once it listens. For development and tests only: there is no TLS, every user name
@@ -71,7 +73,7 @@ def serve(host: str, port: int, secret_file: Path | None) -> None:
 
         secret = tokens.load_secret(secret_file)
         try:
-            asyncio.run(_serve(host, port, secret))
+            asyncio.run(_serve(host, port, secret, echo))
         except OSError as error:
             if error.errno == errno.EPIPE:
                 raise
@@ -105,7 +107,7 @@ def token(user: str, secret_file: Path | None, ttl: float) -> None:
         click.echo(made)
 
 
-async def _serve(host: str, port: int, secret: bytes) -> None:
+async def _serve(host: str, port: int, secret: bytes, echo: bool) -> None:
     from . import devserver
 
     stop = asyncio.Event()
@@ -115,7 +117,12 @@ async def _serve(host: str, port: int, secret: bytes) -> None:
             loop.add_signal_handler(number, stop.set)
         except NotImplementedError:  # Windows: Ctrl-C cancels the main task instead
             break
-    async with devserver.serve(host, port, secret=secret) as server:
+    async with contextlib.AsyncExitStack() as stack:
+        server = await stack.enter_async_context(devserver.serve(host, port, secret=secret))
+        if echo:
+            from .cli_echo import USER, echo_bot
+
+            await stack.enter_async_context(echo_bot(server.url, server.token(USER)))
         click.echo(server.url)
         click.echo("aoba-call: for development and tests only; Ctrl-C stops the server", err=True)
         await stop.wait()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import shutil
 import sys
 import time
 from dataclasses import asdict
@@ -86,13 +87,14 @@ class Report:
 
     def live(self, call: VoiceCall, stats: Stats | None, seconds: float) -> None:
         """Draw the live line anew."""
-        line = f"{call.peer}  {'ringing' if stats is None else 'talking'}  {_clock(seconds)}"
+        who = call.peer.partition("/")[0]
+        line = f"{who}  {'ringing' if stats is None else 'talking'}  {_clock(seconds)}"
         if stats is not None:
             line += f"  you {_bar(stats.local_level)}  they {_bar(stats.remote_level)}"
             line += f"  loss {stats.loss:.1%}"
             line += "" if stats.mos is None else f"  MOS {stats.mos:.1f}"
         line += "  muted" if call.muted else ""
-        sys.stderr.write(f"{_CLEAR}{line}")
+        sys.stderr.write(f"{_CLEAR}{line[: shutil.get_terminal_size().columns - 1]}")
         sys.stderr.flush()
         self._has_line = True
 
