@@ -41,7 +41,7 @@ class Source(Protocol):
 class Sink(Protocol):
     """Something that listens."""
 
-    def write(self, frame: bytes) -> None:
+    def write(self, frame: bytes, /) -> None:
         """Take the next frame. Must not block."""
 
     def close(self) -> None:

@@ -15,7 +15,7 @@ from .signals import EndReason
 if TYPE_CHECKING:
     from .media import Media
     from .phone import Missed, Phone, VoiceCall
-    from .phone_events import CallEvent
+    from .phone_events import CallEvent, Ended
 
 T = TypeVar("T")
 
@@ -139,8 +139,8 @@ class _Softphone:
             if answer in ("accept", "reject", "busy") and not call.is_over:
                 {"accept": call.accept, "reject": call.reject, "busy": call.busy}[answer]()
 
-        def judge(ended: asyncio.Future[tuple[EndReason, object, object, object]]) -> None:
-            if ended.result()[0] not in _AS_ASKED[answer]:
+        def judge(ended: asyncio.Future[Ended]) -> None:
+            if ended.result().reason not in _AS_ASKED[answer]:
                 codes.add(EXIT_BADLY)
             if once or self._is_lost is not None:
                 self._stop.set()

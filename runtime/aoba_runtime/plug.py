@@ -23,6 +23,7 @@ class CallPlug(Protocol):
 
     def listen(self, hear: Hear) -> Callable[[], None]:
         """Give every signal that arrives to `hear`, before it is acknowledged; what is returned ends that."""
+        ...
 
 
 def heard(hook: Hook[T], read: Callable[[T], Signal], hear: Hear) -> Callable[[], None]:
