@@ -96,6 +96,8 @@ class _Choice:
         if group.keyword != "oneOf" or _is_disjoint(schema):
             return schema
         check = Checks(self._report).group(group)
+        if check is None:
+            self._schemas.unwritten.add(group.part.place.pointer)
         return checked(schema, check)
 
     def _member_suffix(self, part: Part) -> str:

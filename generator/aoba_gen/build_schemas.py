@@ -36,6 +36,7 @@ class Schemas:
         self._known: dict[tuple[str, ...], Schema] = {}
         self._components: dict[str, str] = {}
         self._scope = names.Scope("models", report)
+        self.unwritten: set[str] = set()
         self.discriminated: list[Discriminated] = []
         self._first: list[str] = []
         self._looked: set[str] = set()
@@ -63,7 +64,7 @@ class Schemas:
         self._records.complete_all()
         mark_recursive(self.found, self.report, self.places)
         narrow_tags(self.found, self.discriminated)
-        finish_unions(self.found, self.report, self.places)
+        finish_unions(self.found, self.report, self.places, self.unwritten)
         while (filled := fill_empty(self.found)) != self.found:
             self.found = filled
         return ordered({name: self.found[name] for name in (*self._first, *self.found)})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from itertools import combinations
 from typing import Final, TypeAlias
@@ -66,8 +67,13 @@ def narrow_tags(found: Found, unions: Sequence[Discriminated]) -> None:
         found[name] = replace(record, properties=own)
 
 
-def finish_unions(found: Found, report: Report, places: Mapping[str, Place]) -> None:
-    """Say of every union how its members are told apart; warn of two of which that is not known."""
+def finish_unions(
+    found: Found, report: Report, places: Mapping[str, Place], unwritten: AbstractSet[str]
+) -> None:
+    """Say of every union how its members are told apart; warn of two of which that is not known.
+
+    `unwritten` are the pointers of the oneOf of which no check says that one member alone may take a value.
+    """
     for name, made in list(found.items()):
         if not isinstance(made, Alias) or not made.schema.any_of:
             continue
@@ -84,7 +90,14 @@ def finish_unions(found: Found, report: Report, places: Mapping[str, Place]) -> 
                 )
                 continue
         place = places.get(name)
-        if place is not None:
+        if place is not None and place.pointer in unwritten:
+            report.warn(
+                "not-enforced",
+                "'oneOf' is checked as 'anyOf': a value that more than one of its members take is taken",
+                place.key_location("oneOf"),
+                "give each a required property with a 'const' of its own",
+            )
+        if place is not None and "oneOf" not in (schema.checks or {}):
             _warn_ambiguous(schema, found, report, place, name)
 
 

@@ -42,11 +42,13 @@ def _opened(annotation: ast.expr) -> tuple[ast.expr, list[ast.expr]]:
     return annotation, []
 
 
-def annotated(annotation: ast.expr, beside: Sequence[ast.expr], alias: str = "") -> ast.expr:
+def annotated(
+    annotation: ast.expr, beside: Sequence[ast.expr], alias: str | None = None
+) -> ast.expr:
     """The type with more beside it, and with a name on the wire."""
     inner, known = _opened(annotation)
     known += beside
-    if alias:
+    if alias is not None:
         keyword = ast.keyword("alias", ast.Constant(alias))
         for call in known:
             if (

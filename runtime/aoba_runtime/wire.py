@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from functools import cache
 from types import NoneType
 from typing import (
+    TYPE_CHECKING,
     Annotated,
     Any,
     ClassVar,
@@ -134,6 +135,8 @@ class WireModel(BaseModel):
     """
 
     __checks__: ClassVar[Checks]
+    if TYPE_CHECKING:
+        __pydantic_extra__: Any  # so that a class may say of what type its extra fields are
 
     model_config = ConfigDict(
         allow_inf_nan=False,
