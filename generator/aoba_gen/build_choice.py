@@ -93,12 +93,30 @@ class _Choice:
 
     def _exclusive(self, schema: Schema, group: Group) -> Schema:
         """The union, with a check that only one of its members takes a value, unless their types say so already."""
-        if group.keyword != "oneOf" or _is_disjoint(schema):
+        if group.keyword != "oneOf" or self._is_disjoint(schema):
+            return schema
+        if self._schemas.needs_name(schema):
+            self._schemas.exclusive[group.part.place.pointer] = (
+                group  # if it turns out to have no tag
+            )
             return schema
         check = Checks(self._report).group(group)
         if check is None:
-            self._schemas.unwritten.add(group.part.place.pointer)
+            Checks(self._report).not_enforced(group.part.place, "oneOf")
         return checked(schema, check)
+
+    def _is_disjoint(self, schema: Schema) -> bool:
+        """Whether no value is of two of the members, as far as their JSON types show."""
+        if not schema.any_of:
+            different = len(schema.literals) != 1 and schema != Schema()
+            return different and not {"integer", "number"} <= set(schema.types)
+        seen: set[str] = set()
+        for member in schema.any_of:
+            kinds = self._schemas.kinds(member)
+            if not kinds or seen & kinds:
+                return False
+            seen |= kinds | ({"integer", "number"} if {"integer", "number"} & kinds else set())
+        return True
 
     def _member_suffix(self, part: Part) -> str:
         """What tells a member of a union from others by name, whatever stands before it."""
@@ -200,21 +218,6 @@ def distinct(members: Sequence[Schema]) -> list[Schema]:
         if member not in found:
             found.append(member)
     return found
-
-
-def _is_disjoint(schema: Schema) -> bool:
-    """Whether no value is of two of the members, as far as their JSON types show; unions of classes are looked at later."""
-    seen: set[str] = set()
-    if not schema.any_of:
-        different = len(schema.literals) != 1 and schema != Schema()
-        return different and not {"integer", "number"} <= set(schema.types)
-    for member in schema.any_of:
-        if member.ref is not None or not member.types or seen & set(member.types):
-            return False
-        seen |= set(member.types)
-        if {"integer", "number"} & set(member.types):
-            seen |= {"integer", "number"}
-    return True
 
 
 def checked(schema: Schema, check: dict[str, Json] | None) -> Schema:

@@ -9,7 +9,7 @@ from typing import Final
 from . import names
 from .build_avro import Avro
 from .build_defaults import fill_empty
-from .build_facts import Facts, Part, essential, follow
+from .build_facts import Facts, Group, Part, essential, follow
 from .build_formats import format_of
 from .build_keywords import warn_unknown
 from .build_order import mark_recursive, ordered
@@ -36,7 +36,7 @@ class Schemas:
         self._known: dict[tuple[str, ...], Schema] = {}
         self._components: dict[str, str] = {}
         self._scope = names.Scope("models", report)
-        self.unwritten: set[str] = set()
+        self.exclusive: dict[str, Group] = {}
         self.discriminated: list[Discriminated] = []
         self._first: list[str] = []
         self._looked: set[str] = set()
@@ -64,7 +64,7 @@ class Schemas:
         self._records.complete_all()
         mark_recursive(self.found, self.report, self.places)
         narrow_tags(self.found, self.discriminated)
-        finish_unions(self.found, self.report, self.places, self.unwritten)
+        finish_unions(self.found, self.report, self.places, self.exclusive)
         while (filled := fill_empty(self.found)) != self.found:
             self.found = filled
         return ordered({name: self.found[name] for name in (*self._first, *self.found)})
@@ -229,7 +229,7 @@ class Schemas:
         found = self._known.get((part.key, ""))
         return found.ref if found else None
 
-    def _needs_name(self, schema: Schema) -> bool:
+    def needs_name(self, schema: Schema) -> bool:
         """Whether a union is of classes, so that how they are told apart has to be said."""
         refs = [self.found.get(member.ref or "") for member in schema.any_of]
         return (
@@ -239,6 +239,17 @@ class Schemas:
             )
             > 1
         )
+
+    def kinds(self, schema: Schema) -> set[str]:
+        """The JSON types of a schema's values, as far as they are known yet."""
+        if schema.ref is None:
+            return set(schema.types)
+        made = self.found.get(schema.ref)
+        if isinstance(made, Enum):
+            return {"string"}
+        if isinstance(made, Alias):
+            return self.kinds(made.schema)
+        return {"object"} if schema.ref in self.places else set()
 
     def is_class(self, facts: Facts, *, is_record: bool = False) -> bool:
         """Whether what the facts describe becomes a class."""
@@ -284,7 +295,7 @@ class Schemas:
 
     def held(self, schema: Schema, place: Place, name: str) -> Schema:
         """`schema` as it may stand inside of another: a union of classes by a name."""
-        if not self._needs_name(schema):
+        if not self.needs_name(schema):
             return schema
         alias = self.define_alias(name, place, replace(schema, nullable=False))
         return Schema(ref=alias, nullable=schema.nullable)

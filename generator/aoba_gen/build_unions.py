@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from itertools import combinations
 from typing import Final, TypeAlias
 
+from .build_checks import Checks, merged
+from .build_facts import Group
 from .diagnostics import Report
 from .model import Alias, Definition, Enum, Property, Record, Schema, Tag
 from .resolve import Place
@@ -68,11 +69,11 @@ def narrow_tags(found: Found, unions: Sequence[Discriminated]) -> None:
 
 
 def finish_unions(
-    found: Found, report: Report, places: Mapping[str, Place], unwritten: AbstractSet[str]
+    found: Found, report: Report, places: Mapping[str, Place], exclusive: Mapping[str, Group]
 ) -> None:
     """Say of every union how its members are told apart; warn of two of which that is not known.
 
-    `unwritten` are the pointers of the oneOf of which no check says that one member alone may take a value.
+    `exclusive` are those that have to be told apart because they are a oneOf, by the pointer of their schema.
     """
     for name, made in list(found.items()):
         if not isinstance(made, Alias) or not made.schema.any_of:
@@ -82,23 +83,25 @@ def finish_unions(
         if None not in classes:
             tag = _common_tag([name for name in classes if name is not None], found)
             if tag is not None:
-                checks = {
-                    key: value for key, value in (schema.checks or {}).items() if key != "oneOf"
-                }
-                found[name] = replace(
-                    made, schema=replace(schema, discriminator=tag, checks=checks or None)
-                )
+                found[name] = replace(made, schema=replace(schema, discriminator=tag))
                 continue
         place = places.get(name)
-        if place is not None and place.pointer in unwritten:
+        if place is None:
+            continue
+        group = exclusive.get(place.pointer)
+        check = Checks(report).group(group) if group else None
+        if check is not None:
+            checks = merged([*filter(None, [schema.checks]), check])
+            found[name] = replace(made, schema=replace(schema, checks=checks))
+            continue
+        if group is not None:
             report.warn(
                 "not-enforced",
                 "'oneOf' is checked as 'anyOf': a value that more than one of its members take is taken",
                 place.key_location("oneOf"),
                 "give each a required property with a 'const' of its own",
             )
-        if place is not None and "oneOf" not in (schema.checks or {}):
-            _warn_ambiguous(schema, found, report, place, name)
+        _warn_ambiguous(schema, found, report, place, name)
 
 
 def tags_of(name: str, found: Mapping[str, Definition]) -> dict[str, list[Tag]]:
