@@ -33,7 +33,6 @@ def render(model: Model, templates: Path | None = None) -> dict[str, str]:
         Environment,
         FileSystemLoader,
         StrictUndefined,
-        TemplateError,
     )  # like black: slow, and most runs change nothing
 
     environment = Environment(
@@ -53,8 +52,11 @@ def render(model: Model, templates: Path | None = None) -> dict[str, str]:
             for name in ours
             if model.calls or name != "calls.py.j2"
         }
-    except TemplateError as fault:
-        raise _of_the_user(fault, templates) or fault
+    except Exception as fault:  # a template of the user's may do anything
+        refused = _of_the_user(fault, templates)
+        if refused is None:
+            raise
+        raise refused from fault
     for path in texts.keys() - {"__init__.py"}:
         if not (templates and (templates / f"{path}.j2").is_file()):
             texts[path] = _without_idle_imports(texts[path])
