@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from textwrap import dedent
@@ -10,7 +11,7 @@ from typing import Final, TypeAlias
 
 import pytest
 from aoba_gen.diagnostics import Refused, Report, Severity
-from aoba_gen.load import load
+from aoba_gen.load import load, plain
 from aoba_gen.resolve import Document, Place, resolve
 from click.testing import Result
 
@@ -387,6 +388,21 @@ def test_long_chains_take_no_longer_than_they_are(write: Write) -> None:
 
     took(100)
     assert took(4_000) < 20 * took(1_000)  # four times as many; sixteen times if it were quadratic
+
+
+@pytest.mark.parametrize("case", sorted(place.name for place in CASES.iterdir()))
+def test_each_case_generates(cli: Cli, tmp_path: Path, case: str) -> None:
+    result = cli(CASES / case / "spec.yaml", "-o", tmp_path)
+    assert (result.exit_code, "error" in result.stderr) == (0, False)
+    (package,) = tmp_path.iterdir()
+    pointer = re.compile(r'pointer="(.*)#(/.*)"')
+    for file, steps in pointer.findall((package / "messages.py").read_text()):
+        node = plain(load(CASES / case / (file or "spec.yaml"), Report()).root)
+        for step in steps.split("/")[1:]:
+            name = step.replace("~1", "/").replace("~0", "~")
+            assert isinstance(node, (dict, list))
+            node = node[int(name)] if isinstance(node, list) else node[name]
+        assert isinstance(node, dict)
 
 
 def test_an_unknown_version_is_refused(write: Write) -> None:
