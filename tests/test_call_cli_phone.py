@@ -459,3 +459,53 @@ def test_a_terminal_gets_a_live_line(tmp_path: Path) -> None:
         r"\r\x1b\[Kecho@localhost  talking  0:01  you .  they .  loss 0.0%  MOS 4\.\d", text
     )
     assert "connected after" in text and text.strip().endswith("by this end")
+
+
+async def test_the_first_device_to_accept_has_the_call(server: Server) -> None:
+    async with (
+        await server.listener("--ignore", "--once") as slow,
+        await server.listener("--silence", "--once") as quick,
+        await server.caller("--silence", "--duration", "1") as alice,
+    ):
+        assert [await alice.end(), await quick.end(), await slow.end()] == [0, 0, 0]
+        assert slow.ended == ("cancelled", None, "remote")
+        assert slow.names == ["ready", "incoming", "ended"]
+        assert quick.ended[0] == "completed"
+
+
+async def test_a_token_from_a_file(server: Server, tmp_path: Path) -> None:
+    file = tmp_path / "token"
+    file.write_text(server.server.token("bob") + "\n")
+    async with await server.phone("nobody", "listen", "--token-file", str(file)) as bob:
+        ready = await bob.event("ready")
+        assert ready["jid"].startswith("bob@")
+        bob.process.send_signal(signal.SIGTERM)
+        assert await bob.end() == 0
+
+
+@pytest.mark.parametrize("moment", ["ready", "ringing"])
+async def test_a_cut_while_it_rings(server: Server, moment: str) -> None:
+    """Signals that were under way when the connection broke arrive once it is there again."""
+    async with (
+        await server.listener("--ignore") as bob,
+        await server.caller("--silence", "--ring-timeout", "3") as alice,
+    ):
+        await alice.event(moment)
+        server.server.cut()
+        assert await alice.end() == 1
+        assert alice.ended == ("timeout", None, "local")
+        ended = await bob.event("ended")
+        assert ended["reason"] == "timeout"
+        bob.process.send_signal(signal.SIGINT)
+        assert await bob.end() == 0
+
+
+async def test_a_cut_while_it_is_negotiated(server: Server) -> None:
+    async with (
+        await server.listener("--silence", "--once") as bob,
+        await server.caller("--silence", "--duration", "1") as alice,
+    ):
+        await bob.event("incoming")
+        server.server.cut()
+        assert [await alice.end(), await bob.end()] == [0, 0]
+        assert alice.ended[0] == bob.ended[0] == "completed"
