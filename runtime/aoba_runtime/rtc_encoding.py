@@ -1,6 +1,7 @@
-"""One thread that encodes for all calls: encoding is most of a call's work, and FFmpeg lets other threads run meanwhile.
+"""Where the frames of all calls are encoded: in the event loop while they are few, in one thread when they are many.
 
-A thread for each call, or an executor's wake-up for each frame, costs more in switching than it gains.
+Encoding is most of a call's work, and FFmpeg lets other threads run meanwhile; but handing a frame to a thread and back
+costs a third of that work again, unless many share a wake-up. A thread for each call would cost it always.
 """
 
 from __future__ import annotations
@@ -9,10 +10,12 @@ import asyncio
 import threading
 from collections import deque
 from queue import SimpleQueue
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from .rtc_codec import Encoded, OpusEncoder
 
+FEW: Final = 12
+"""Calls whose encoding takes less than a quarter of a core, so that it keeps nobody waiting."""
 _Job: TypeAlias = tuple["asyncio.Future[Encoded]", OpusEncoder, bytes, int]
 
 
@@ -39,7 +42,9 @@ class EncodingThread:
             self._thread = None
 
     async def encode(self, encoder: OpusEncoder, frame: bytes, timestamp: int) -> Encoded:
-        """`OpusEncoder.encode` in the thread; one frame of an encoder at a time."""
+        """`OpusEncoder.encode` where it is best done; one frame of an encoder at a time."""
+        if self._users <= FEW:
+            return encoder.encode(frame, timestamp)
         loop = asyncio.get_running_loop()
         if self._thread is None:
             self._thread = threading.Thread(target=self._run, args=(loop,), name="aoba-opus")
