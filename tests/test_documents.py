@@ -26,9 +26,10 @@ def folder(tmp_path_factory: pytest.TempPathFactory, cli: Callable[..., Result])
         for name, side in ((case, "described"), (f"{case}_peer", "peer")):
             result = cli(spec, "-o", out, "--package", name, "--side", side)
             assert result.exit_code == 0, result.stderr
-            said = DOCUMENTS / case / "expected.txt"
-            expected = said.read_text() if said.exists() else ""
-            assert result.stderr.replace(f"{spec}:", "spec.yaml:") == expected
+            if side == "described":
+                said = DOCUMENTS / case / "expected.txt"
+                expected = said.read_text() if said.exists() else ""
+                assert result.stderr.replace(f"{spec}:", "spec.yaml:") == expected
         shutil.copy(DOCUMENTS / case / "use.py", out / f"use_{case}.py")
     before = set(sys.modules)
     sys.path.insert(0, str(out))

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import replace
+from itertools import combinations
 from typing import Final
 
 from . import names
 from .build_messages import Messages, described, expression, fields
 from .build_schemas import Schemas
 from .diagnostics import Report, shown
-from .model import Channel, Message, Parameter, Route, Tag
+from .model import Channel, Message, Parameter, Route
 from .resolve import Document, Place
 
 PARAMETER: Final = re.compile(r"\{([^{}]+)\}")
 """A parameter in an address."""
+_PAIRS: Final = 400
+"""How many pairs of messages are compared at most."""
 _ARGUMENTS: Final = frozenset({"address", "headers", "message", "self", "timeout", "to"})
 """What else the methods of a client take."""
 
@@ -100,13 +104,14 @@ class Channels:
         if len(channel.messages) < 2:
             return replace(channel, union_doc=doc)
         payloads = [message.payload for message in channel.messages]
+        classes = [name for name in payloads if name is not None]
         headers = [message.headers for message in channel.messages]
         if found := self._discriminator(payloads, channel.messages):
             discriminator, routes = found
             return replace(
                 channel,
                 discriminator=discriminator,
-                discriminator_field=self._field(discriminator, payloads),
+                discriminator_field=self._schemas.common_field(classes),
                 routes=routes,
                 union_doc=f"{channel.union_doc}, told apart by `{discriminator}`.",
             )
@@ -119,12 +124,11 @@ class Channels:
                 routes=routes,
                 union_doc=f"{channel.union_doc}, told apart by the header `{discriminator}`.",
             )
-        if what:
-            listed = ", ".join(shown(message.name) for message in channel.messages[:8])
+        if what and (confused := self._confused(channel.messages)):
+            first, second = (shown(message.name) for message in confused)
             self._report.warn(
                 "messages-ambiguous",
-                f"nothing tells the messages of {what} apart for certain ({listed}): "
-                "what arrives is read as the first of them that fits",
+                f"nothing tells {second} from {first} in {what}: what is a {second} may be read as a {first}",
                 place.key_location("messages"),
                 "give each payload a required property such as 'type' with a 'const' of its own",
             )
@@ -141,12 +145,23 @@ class Channels:
         if discriminator is None:
             return None
         routes = zip(messages, classes, strict=True)
-        return discriminator, tuple(Route(message, tags[str(name)]) for message, name in routes)
+        return discriminator, tuple(
+            Route(message, tag) for message, name in routes for tag in tags[str(name)]
+        )
 
-    def _field(self, discriminator: str, payloads: list[str | None]) -> str | None:
-        """The Python field of the discriminating property where all payloads have the same one."""
-        found = {self._schemas.field_at(str(name), f"/{discriminator}") for name in payloads}
-        return found.pop() if len(found) == 1 else None
+    def _confused(self, messages: Sequence[Message]) -> tuple[Message, Message] | None:
+        """Two messages of which the first takes what the second is."""
+        for number, (first, second) in enumerate(combinations(messages, 2)):
+            if number > _PAIRS:
+                return None
+            if first.form or second.form or first.payload is None or second.payload is None:
+                # Bytes and text take anything, and so does no payload, which is tried last.
+                is_open = first.form if second.payload is not None else first.payload is None
+            else:
+                is_open = self._schemas.takes(first.payload, second.payload)
+            if is_open:
+                return first, second
+        return None
 
     def _parameters(self, address: str, place: Place) -> tuple[Parameter, ...]:
         scope = names.Scope(f"the arguments of channel {place.key}", self._report, _ARGUMENTS)

@@ -141,7 +141,8 @@ class Messages:
             return None, None
         kind = content_type.partition(";")[0].strip().lower()
         if _OPAQUE.fullmatch(kind):
-            self._not_json(name, content_type, "is kept as bytes", place)
+            if schema.text("type") != "string":
+                self._not_json(name, content_type, "is kept as bytes", place)
             return "bytes", "bytes"
         payload = self._schemas.payload(schema, f"{name}Payload")
         if payload == "bytes":

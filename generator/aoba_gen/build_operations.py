@@ -33,9 +33,7 @@ class Operations:
     ) -> None:
         self._root = document.root
         self._report = report
-        self._records = {
-            made.python: made for made in schemas.definitions() if isinstance(made, Record)
-        }
+        self._definitions = schemas.found
         self._messages = messages
         self._channels = channels
         self._flips = side == "peer"
@@ -85,8 +83,9 @@ class Operations:
             if message not in self._of_messages:
                 name = names.snake(message.name)
                 qualified = names.snake(f"{channel.name} {message.name}")
+                at = self._messages.places[message.pointer].location
                 self._of_messages[message] = self._attributes.settle(
-                    message.name, where, f"on_{name}", f"on_{qualified}"
+                    message.name, at, f"on_{name}", f"on_{qualified}"
                 )
         if not channel.messages and channel.pointer not in self._of_channels:
             name = names.snake(channel.name) if names.words(channel.name) else "root"
@@ -193,8 +192,8 @@ class Operations:
 
     def _lineage(self, name: str) -> Iterator[Record]:
         """A class and its bases."""
-        record = self._records.get(name)
-        if record is not None:
+        record = self._definitions.get(name)
+        if isinstance(record, Record):
             yield record
             for base in record.bases:
                 yield from self._lineage(base)

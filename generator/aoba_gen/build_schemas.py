@@ -15,11 +15,18 @@ from .build_keywords import warn_unknown
 from .build_order import mark_recursive, ordered
 from .build_records import Records
 from .build_types import is_map, plain_schema
-from .build_unions import Discriminated, finish_unions, narrow_tags, tags_of
+from .build_unions import (
+    Discriminated,
+    common_tag,
+    finish_unions,
+    narrow_tags,
+    tags_of,
+    takes,
+)
 from .build_values import enum_of, is_enum
 from .diagnostics import Report, shown
 from .load import Object
-from .model import Alias, Definition, Enum, Schema, Tag
+from .model import Alias, Definition, Enum, Record, Schema, Tag
 from .resolve import Document, Place
 
 NOTHING: Final = Schema(checks={"not": {}})
@@ -108,19 +115,25 @@ class Schemas:
             (field.python for field in fields if field.conversation and field.required), None
         )
 
-    def discriminator(self, classes: Sequence[str]) -> tuple[str | None, dict[str, Tag]]:
-        """The property that holds a different constant in each of the classes, and the tag of each class."""
+    def discriminator(self, classes: Sequence[str]) -> tuple[str | None, dict[str, list[Tag]]]:
+        """The property that holds other constants in each of the classes, and the tags of each class."""
         self._records.complete_all()
         found = [tags_of(name, self.found) for name in classes]
         for prop in found[0] if found else ():
             tags = [tags[prop] for tags in found if prop in tags]
-            if (
-                len(tags) == len(classes)
-                and all(len(tag) == 1 for tag in tags)
-                and len({tag[0].value for tag in tags}) == len(classes)
-            ):
-                return prop, {name: tag[0] for name, tag in zip(classes, tags, strict=True)}
+            values = [(isinstance(tag.value, bool), tag.value) for each in tags for tag in each]
+            if len(tags) == len(classes) and len(set(values)) == len(values):
+                return prop, dict(zip(classes, tags, strict=True))
         return None, {}
+
+    def common_field(self, classes: Sequence[str]) -> str | None:
+        """The Python field by which pydantic tells the classes apart."""
+        is_class = all(isinstance(self.found.get(name), Record) for name in classes)
+        return common_tag(list(classes), self.found) if is_class else None
+
+    def takes(self, first: str, second: str) -> bool:
+        """Whether a plain value of the type `second` is one of `first` too."""
+        return takes(Schema(ref=first), Schema(ref=second), self.found)
 
     def field_at(self, name: str, pointer: str) -> str | None:
         """The Python fields ("a.b") to which the JSON pointer "/a/b" leads inside of `name`; `None` if nowhere."""

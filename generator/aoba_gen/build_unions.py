@@ -81,7 +81,7 @@ def finish_unions(
         schema = made.schema
         classes = [_class_of(member, found) for member in schema.any_of]
         if None not in classes:
-            tag = _common_tag([name for name in classes if name is not None], found)
+            tag = common_tag([name for name in classes if name is not None], found)
             if tag is not None:
                 found[name] = replace(made, schema=replace(schema, discriminator=tag))
                 continue
@@ -167,7 +167,7 @@ def _class_of(schema: Schema, found: Mapping[str, Definition]) -> str | None:
     return None
 
 
-def _common_tag(classes: list[str], found: Mapping[str, Definition]) -> str | None:
+def common_tag(classes: list[str], found: Mapping[str, Definition]) -> str | None:
     """The Python field that holds other constants in each of the classes."""
     each = [tags_of(name, found) for name in classes]
     for prop in each[0]:
@@ -189,7 +189,7 @@ def _warn_ambiguous(
     for number, (first, second) in enumerate(combinations(schema.any_of, 2)):
         if number >= _PAIRS:
             return
-        if _takes(first, second, found):
+        if takes(first, second, found):
             report.warn(
                 "union-ambiguous",
                 f"a value of {_said(second)} is also one of {_said(first)}, which stands before it in {name}",
@@ -203,7 +203,7 @@ def _said(schema: Schema) -> str:
     return schema.ref or " or ".join(schema.types) or "any kind"
 
 
-def _takes(first: Schema, second: Schema, found: Mapping[str, Definition]) -> bool:
+def takes(first: Schema, second: Schema, found: Mapping[str, Definition]) -> bool:
     """Whether a plain value of `second` is one of `first` too, so that the first in order takes it."""
     kinds, others = _kinds(first, found), _kinds(second, found)
     if kinds is None or others is None:
