@@ -36,6 +36,10 @@ class Shape:
 
     def allows(self, value: Json) -> bool:
         """Whether a scalar fits."""
+        if self.kind != "one":
+            return False
+        if self.name == "text":
+            return isinstance(value, str)
         if self.choices:
             return value in self.choices
         if self.name == EXPRESSION:

@@ -101,8 +101,9 @@ class _Structure:
             if self._is(
                 place, Object, f"{what} should be an object that maps names to {_several(inner)}"
             ):
+                kind = _worded(inner)
                 for name, child in place.raw_fields():
-                    self.check(child, inner, f"{_worded(inner)} {shown(name)}")
+                    self.check(child, inner, f"{kind} {shown(name)}")
         elif shape.kind == "list":
             if self._is(place, Array, f"{what} should be a list"):
                 if shape.filled and not plain(node):
@@ -128,9 +129,12 @@ class _Structure:
         node = place.node
         assert isinstance(node, Object)
         self._found.setdefault(name, []).append(place)
-        for key, child in place.raw_fields():
+        for key, value in node.fields.items():
             if (shape := table.fields.get(key)) is not None:
-                self.check(child, shape, f"{key!r} of {what}", node)
+                is_fine = isinstance(value, Scalar) and _takes(shape, value)
+                child = None if is_fine else place.raw(key)  # most fields are scalars, and right
+                if child is not None:
+                    self.check(child, shape, f"{key!r} of {what}", node)
             elif not (table.open or key == "$ref" or _EXTENSION.fullmatch(key)):
                 self._unknown(place, key, name, table, what)
         for key in table.required:
@@ -253,6 +257,11 @@ class _Structure:
         if shape and isinstance(value, str):
             hint = suggestion(value, shape.choices)
         self._report.error("wrong-type", f"{expected}, not {shown(value)}", place.location, hint)
+
+
+def _takes(shape: Shape, value: Scalar) -> bool:
+    """Whether a scalar is all that should stand here."""
+    return value.value in _TYPES if shape.name == "SchemaType" else shape.allows(value.value)
 
 
 def _formatted(parent: Object | None) -> str:
