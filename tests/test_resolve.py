@@ -6,12 +6,12 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 from textwrap import dedent
-from time import perf_counter
 from typing import Final, TypeAlias
 
 import pytest
 from aoba_gen.diagnostics import Refused, Report, Severity
 from aoba_gen.load import load, plain
+from aoba_gen.references import References, Spot
 from aoba_gen.resolve import Document, Place, resolve
 from click.testing import Result
 
@@ -374,20 +374,23 @@ def test_a_remote_reference_is_any_value_in_a_schema_and_refused_elsewhere(write
     assert payload.value() is True
 
 
-def test_long_chains_take_no_longer_than_they_are(write: Write) -> None:
-    def took(length: int) -> float:
-        links = (f"    S{i}: {{$ref: '#/components/schemas/S{i + 1}'}}" for i in range(length))
-        last = f"    S{length}: {{type: string}}"
-        spec = write("components:\n  schemas:\n" + "\n".join([*links, last]))
-        report = Report()
-        source = load(spec, report)
-        begin = perf_counter()
-        schemas = at(resolve(source, report).root, "components", "schemas")
-        assert {place.key for _, place in schemas.fields()} == {f"S{length}"}
-        return perf_counter() - begin
+def test_each_reference_is_followed_once(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+    links = (f"    S{i}: {{$ref: '#/components/schemas/S{i + 1}'}}" for i in range(500))
+    spec = write("\n".join(["components:", "  schemas:", *links, "    S500: {type: string}"]))
+    followed: list[str] = []
+    target = References._target
 
-    took(100)
-    assert took(4_000) < 20 * took(1_000)  # four times as many; sixteen times if it were quadratic
+    def counted(self: References, spot: Spot, ref: str, active: dict[str, None]) -> Spot:
+        followed.append(ref)
+        return target(self, spot, ref, active)
+
+    monkeypatch.setattr(References, "_target", counted)
+    document, said = read(spec)
+    for _ in range(3):
+        schemas = at(document.root, "components", "schemas").fields()
+        assert {place.key for _, place in schemas} == {"S500"}
+    assert said == []
+    assert len(followed) == 2 * len(set(followed)) == 1000  # once to look, once to arrive
 
 
 @pytest.mark.parametrize("case", sorted(place.name for place in CASES.iterdir()))
