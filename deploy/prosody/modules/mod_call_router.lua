@@ -77,6 +77,18 @@ end
 module:hook("iq-set/bare/" .. xmlns .. ":call", fork);
 module:hook("iq-set/self/" .. xmlns .. ":call", fork);
 
+-- Who is about to call an account is told its devices (XEP-0030, section 4), so that those which rang in vain can be told.
+module:hook("iq-get/bare/http://jabber.org/protocol/disco#items:query", function (event)
+	local origin, stanza = event.origin, event.stanza;
+	if stanza.tags[1].attr.node ~= xmlns then return; end
+	local reply = st.reply(stanza):tag("query", { xmlns = "http://jabber.org/protocol/disco#items", node = xmlns });
+	for _, device in ipairs(available(jid_split(stanza.attr.to), origin)) do
+		reply:tag("item", { jid = device.full_jid }):up();
+	end
+	origin.send(reply);
+	return true;
+end, 10);
+
 -- One copy is settled: by its answer, or because its device is gone (stanza is then nil). Later answers go nowhere.
 local function settle(copy, entry, stanza)
 	local call = entry.call;

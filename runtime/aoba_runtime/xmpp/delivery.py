@@ -7,7 +7,7 @@ import itertools
 import logging
 import secrets
 import xml.etree.ElementTree as ET
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final, Protocol
 
 from ..errors import (
@@ -128,11 +128,13 @@ class Delivery:
         id = self._numbers.next(to)
         return self._send(Request(id, to, xml.signal(xml.attribute(to), id, payload)), deadline)
 
-    def question(self, to: str, deadline: float) -> Request:
-        """Ask `to` for its features (XEP-0030); otherwise as `signal`."""
+    def question(
+        self, to: str, deadline: float, ask: Callable[[str, str], str] = xml.disco_info
+    ) -> Request:
+        """Ask `to` for its features (XEP-0030), or what `ask` makes of its JID and the id; otherwise as `signal`."""
         self._check_room()
         id = f"{self.ids}0-{next(self._questions)}"
-        return self._send(Request(id, to, xml.disco_info(to, id)), deadline)
+        return self._send(Request(id, to, ask(to, id)), deadline)
 
     def _check_room(self) -> None:
         self.check_open()

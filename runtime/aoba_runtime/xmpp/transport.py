@@ -15,11 +15,11 @@ from urllib.parse import urlsplit
 
 from slixmpp import ClientXMPP
 
-from ..errors import AckTimeout, PeerUnavailable
+from ..errors import AckTimeout, Fault, PeerUnavailable
 from ..links import Token, tell
 from ..transport import Outgoing, Receiver
 from . import plugin, xml
-from .addressing import Addressing, Route, normal
+from .addressing import MAX_RESOURCES, Addressing, Route, normal
 from .client import WebSocketClient
 from .connection import Connection, Settings
 from .delivery import Delivery, Link
@@ -181,8 +181,10 @@ class XmppTransport:
                 await self._up.wait()
                 self._delivery.check_open()
                 found = await self._addressing.resolve(to, self.jid)
-                if found == (to,):  # while the server was asked, presence may have come in
+                if found == (to,) and "/" not in to:
+                    # While the server was asked, presence may have come in; and it may know what we may not see.
                     found = await self._addressing.resolve(to, self.jid)
+                    found = (await self._routed_to(to) or found) if found == (to,) else found
                 return found
         except TimeoutError:
             raise AckTimeout(f"nobody said who is at {to}") from None
@@ -266,11 +268,23 @@ class XmppTransport:
         self._delivery.link = line
 
     async def _ask(self, jid: str) -> frozenset[str]:
+        return xml.features(await self._answer(jid, xml.disco_info))
+
+    async def _routed_to(self, account: str) -> tuple[str, ...]:
+        """The resources to which a server routes signals for `account`, if it tells."""
+        try:
+            listed = xml.items(await self._answer(account, xml.disco_devices))
+        except Fault:
+            return ()
+        found = {jid for jid in map(normal, listed[:MAX_RESOURCES]) if jid != self.jid}
+        return tuple(sorted(jid for jid in found if jid.partition("/")[0] == account))
+
+    async def _answer(self, jid: str, ask: Callable[[str, str], str]) -> ET.Element:
         deadline = asyncio.get_running_loop().time() + min(_ASK_WITHIN, self._delivery.ack_timeout)
-        request = self._delivery.question(jid, deadline)
+        request = self._delivery.question(jid, deadline, ask)
         with contextlib.suppress(asyncio.InvalidStateError):
             await self._delivery.settle([request])
-        return xml.features(request.answer.result())
+        return request.answer.result()
 
     async def _close(self) -> None:
         self._delivery.fail("the transport was closed")

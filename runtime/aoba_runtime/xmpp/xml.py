@@ -16,6 +16,7 @@ MANAGEMENT: Final = "urn:xmpp:sm:3"
 STANZAS: Final = "urn:ietf:params:xml:ns:xmpp-stanzas"
 STREAMS: Final = "urn:ietf:params:xml:ns:xmpp-streams"
 DISCO_INFO: Final = "http://jabber.org/protocol/disco#info"
+DISCO_ITEMS: Final = "http://jabber.org/protocol/disco#items"
 CAPS: Final = "http://jabber.org/protocol/caps"
 
 IQ: Final = f"{{{CLIENT}}}iq"
@@ -112,6 +113,20 @@ def disco_info(to: str, id: str) -> str:
         f"<iq xmlns='{CLIENT}' type='get' to='{attribute(to)}' id='{id}'>"
         f"<query xmlns='{DISCO_INFO}'/></iq>"
     )
+
+
+def disco_devices(to: str, id: str) -> str:
+    """The question at which resources the account `to` takes signals (XEP-0030, section 4, at a node of ours)."""
+    return (
+        f"<iq xmlns='{CLIENT}' type='get' to='{attribute(to)}' id='{id}'>"
+        f"<query xmlns='{DISCO_ITEMS}' node='{CALL}'/></iq>"
+    )
+
+
+def items(answer: ET.Element) -> tuple[str, ...]:
+    """The JIDs that a disco#items answer lists (XEP-0030, section 4)."""
+    found = answer.iterfind(f"./{{{DISCO_ITEMS}}}query/*[@jid]")
+    return tuple(item.get("jid", "") for item in found)
 
 
 def features(answer: ET.Element) -> frozenset[str]:
