@@ -225,22 +225,51 @@ async def test_closing_while_a_dead_server_is_asked_is_quick_and_quiet(
     deaf.close()
 
 
-async def test_what_a_server_sees_is_a_candidate_too() -> None:
-    """A STUN server (RFC 8489) that says where our packets come from."""
+class Server(asyncio.DatagramProtocol):
+    """STUN and TURN (RFC 8489, RFC 8656), as far as a candidate needs; gone when the allocation is to be ended."""
 
-    class Stun(asyncio.DatagramProtocol):
-        def connection_made(self, transport: asyncio.BaseTransport) -> None:
-            self.transport = cast(asyncio.DatagramTransport, transport)
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = cast(asyncio.DatagramTransport, transport)
 
-        def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
-            asked = stun.parse_message(data)
-            reply = stun.Message(asked.message_method, stun.Class.RESPONSE, asked.transaction_id)
-            reply.attributes["XOR-MAPPED-ADDRESS"] = ("203.0.113.9", 4444)
+    def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
+        asked = stun.parse_message(data)
+        reply = stun.Message(asked.message_method, stun.Class.RESPONSE, asked.transaction_id)
+        reply.attributes["XOR-MAPPED-ADDRESS"] = ("203.0.113.9", 4444)
+        if asked.message_method == stun.Method.ALLOCATE:
+            reply.attributes["XOR-RELAYED-ADDRESS"] = ("203.0.113.10", 5555)
+            reply.attributes["LIFETIME"] = 600
+        if asked.message_method != stun.Method.REFRESH:
             self.transport.sendto(bytes(reply), addr)
 
-    loop = asyncio.get_running_loop()
-    server, _ = await loop.create_datagram_endpoint(Stun, local_addr=("127.0.0.1", 0))
-    url = f"stun:127.0.0.1:{server.get_extra_info('sockname')[1]}"
+    @classmethod
+    async def start(cls) -> tuple[asyncio.DatagramTransport, int]:
+        """Its socket and its port."""
+        loop = asyncio.get_running_loop()
+        server, _ = await loop.create_datagram_endpoint(cls, local_addr=("127.0.0.1", 0))
+        return server, server.get_extra_info("sockname")[1]
+
+
+async def test_a_relay_that_is_gone_does_not_hold_up_the_end(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The goodbye to it would be tried for a minute."""
+    monkeypatch.setattr(rtc, "CLOSING", 0.3)
+    server, port = await Server.start()
+    before = asyncio.all_tasks()
+    url = f"turn:127.0.0.1:{port}"
+    caller = make_end(options=RtcOptions((IceServer(url, "user", "secret"),), relay_only=True))
+    assert "203.0.113.10 5555 typ relay" in await caller.session.offer()
+    async with asyncio.timeout(5):
+        await caller.session.aclose()
+        while not asyncio.all_tasks() <= before:
+            await asyncio.sleep(0)
+    server.close()
+    assert caplog.text == ""
+
+
+async def test_what_a_server_sees_is_a_candidate_too() -> None:
+    server, port = await Server.start()
+    url = f"stun:127.0.0.1:{port}"
     # The first gives nothing, which is no reason not to ask the second.
     servers = (IceServer("stun:127.0.0.1:9"), IceServer(url))
     options = RtcOptions(servers, local_addresses=("127.0.0.1",), gather_timeout=1)

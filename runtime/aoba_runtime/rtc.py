@@ -31,7 +31,7 @@ from .media import (
 from .rtc_candidates import RemoteCandidate, read_candidate
 from .rtc_codec import Encoded, OpusEncoder
 from .rtc_encoding import EncodingThread
-from .rtc_engine import connect
+from .rtc_engine import connect, let_go
 from .rtc_gather import addresses_for
 from .rtc_options import IceServer, RtcOptions
 from .rtc_playout import Playout
@@ -198,8 +198,10 @@ class RtcSession:
         closing = asyncio.create_task(self._peer.close())
         done, _ = await asyncio.wait([closing], timeout=CLOSING)
         if not done:
-            logger.warning("the connection did not close within %s s", CLOSING)
+            logger.info("the connection did not close within %s s; it is dropped", CLOSING)
             closing.cancel()
+            let_go(self._transceiver)
+            await asyncio.wait([closing])
         self._thread.leave()
         self.voice.close()
         for _ in range(3):  # what aiortc has scheduled for its end runs first

@@ -30,6 +30,7 @@ from .rtc_options import RtcOptions
 logger = logging.getLogger(__name__)
 TESTED: Final = "1.16."
 _CONNECT: Final = "_RTCPeerConnection__connect"
+_GOODBYE: Final = "_TurnTransport__close_task"
 _BUFFER: Final = "_RTCRtpReceiver__jitter_buffer"
 MAX_UNREAD: Final = 500
 """Datagrams kept until they are read; before the connection is made none of them is needed."""
@@ -107,6 +108,15 @@ def _guard(transceiver: RTCRtpTransceiver, connection: Connection) -> None:
     setattr(connection, "data_received", received)
     setattr(transport, "_handle_rtp_data", bounded)
     setattr(transport, "_handle_rtcp_data", understood)
+
+
+def let_go(transceiver: RTCRtpTransceiver) -> None:
+    """Close the sockets of a connection whose orderly end takes too long, for one when its TURN server is gone."""
+    for protocol in transceiver.receiver.transport.transport._connection._protocols:
+        protocol.transport.close()
+        goodbye = getattr(protocol.transport, _GOODBYE, None)
+        if goodbye is not None:
+            goodbye.cancel()
 
 
 @contextlib.contextmanager
