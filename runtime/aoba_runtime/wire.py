@@ -29,6 +29,7 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     GetCoreSchemaHandler,
+    PrivateAttr,
     ValidationInfo,
     model_validator,
 )
@@ -136,7 +137,9 @@ class WireModel(BaseModel):
 
     __checks__: ClassVar[Checks]
     if TYPE_CHECKING:
-        __pydantic_extra__: Any  # so that a class may say of what type its extra fields are
+        __pydantic_extra__: Any = (
+            PrivateAttr()
+        )  # so that a class may say of what type its extra fields are
 
     model_config = ConfigDict(
         allow_inf_nan=False,
