@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 
 import aioice.ice
 import aioice.mdns
@@ -24,7 +25,7 @@ from aoba_runtime.audio_tones import Tone
 from aoba_runtime.media import Failed, FirstAudio, PeerClosed
 from aoba_runtime.rtc_engine import MAX_STREAMS, MAX_UNREAD
 from aoba_runtime.signals import Candidate
-from voices import call, make_end, pitch
+from voices import LOOPBACK, call, make_end, pitch
 
 NAME = "candidate:1 1 udp 2113937151 6d9f4b3a-6f2d-4f0e-9a53-0c7a8be1d2f3.local 50000 typ host"
 
@@ -122,6 +123,23 @@ async def test_a_stock_peer_and_we_hear_each_other(monkeypatch: pytest.MonkeyPat
     assert rms(left.tobytes()) == pytest.approx(0.2, rel=0.05)
     await ours.session.aclose()
     await stock.close()
+
+
+async def test_a_peer_that_only_speaks_is_heard_and_one_that_only_hears_is_not_missed() -> None:
+    options = replace(LOOPBACK, stall_after=0.2, fail_after=0.4)
+    caller, callee = make_end(Tone(440), options), make_end(Tone(1000), options)
+    offer = await caller.session.offer()
+    answer = await callee.session.answer(offer.replace("a=sendrecv", "a=sendonly"))
+    assert "a=recvonly" in answer
+    await caller.session.accept_answer(answer)
+    await callee.told(FirstAudio)
+    await callee.ear.next(25)
+    assert pitch(await callee.ear.next(25)) == pytest.approx(440, abs=5)
+    assert rms(await caller.ear.next(25)) == 0
+    assert not any(isinstance(event, Failed) for event in caller.events)
+    await caller.session.aclose()
+    await callee.told(PeerClosed)
+    await callee.session.aclose()
 
 
 async def test_no_audio_is_kept_that_nobody_reads_and_streams_are_bounded() -> None:

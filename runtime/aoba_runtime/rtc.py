@@ -255,10 +255,7 @@ class RtcSession:
         """Give it to the engine; `None` says that it was the last one."""
         try:
             await self._peer.addIceCandidate(self._of_engine(found) if found else None)
-        except (
-            OSError,
-            ValueError,
-        ) as error:  # no multicast for .local names, or the end was said before
+        except (OSError, ValueError) as error:  # for one, no multicast to ask for .local names
             self.refused += 1
             logger.debug("the candidate %s could not be tried: %s", found, error)
 
@@ -300,12 +297,10 @@ class RtcSession:
         found = [line[2:] for line in lines if line.startswith("a=candidate:")]
         mid = next(line[6:] for line in lines if line.startswith("a=mid:"))
         username = next(line[12:] for line in lines if line.startswith("a=ice-ufrag:"))
-        loop = asyncio.get_running_loop()
         for text in [*found, ""]:
-            # Later, so that the description can be sent first.
-            loop.call_soon(self._tell, LocalCandidate(Candidate(text, mid, 0, username)))
+            self._tell(LocalCandidate(Candidate(text, mid, 0, username)))
         if not found:
-            loop.call_soon(self._fail, self._why_unreachable())
+            self._fail(self._why_unreachable())
         return sdp
 
     def _why_unreachable(self) -> str:
@@ -383,6 +378,10 @@ class RtcSession:
         self._tell(Failed(why))
 
     def _tell(self, event: MediaEvent) -> None:
+        """Soon: our description can be sent before our candidates, and what is told may call us without harm."""
+        asyncio.get_running_loop().call_soon(self._deliver, event)
+
+    def _deliver(self, event: MediaEvent) -> None:
         """Nothing follows the end."""
         if not self._over and not self._ended:
             self._ended = isinstance(event, Failed | PeerClosed)

@@ -45,11 +45,9 @@ class Playout:
                 self._pcm += self._last
                 break
             pcm = self._decoder.decode(packet.payload)
-            if pcm is None:
-                self.broken += 1
-                pcm = SILENCE
-            self.heard = True
-            self._pcm += pcm
+            self.heard |= pcm is not None
+            self.broken += pcm is None
+            self._pcm += pcm or SILENCE
             self._last = bytes(self._pcm[-FRAME_BYTES:])
         frame = bytes(self._pcm[:FRAME_BYTES])
         del self._pcm[:FRAME_BYTES]
