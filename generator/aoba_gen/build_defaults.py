@@ -84,13 +84,7 @@ def default_of(
     """Whether a documented default can be used, and it; warns of one that cannot."""
     value = place.value()
     if not _fits(value, schema, definitions):
-        report.warn(
-            "default-type",
-            f"the default {shown(value)} is not what its own schema allows: {_expected(schema, definitions)}",
-            place.location,
-            "correct the default or the schema; as it is, it is left out",
-        )
-        return False, None
+        return False, None  # validation tells
     if _holds_objects(value, schema, definitions):
         report.warn(
             "default-of-objects",
@@ -155,29 +149,6 @@ def _fits(value: Json, schema: Schema, definitions: Mapping[str, Definition]) ->
         return False
     kinds = [kind for name in schema.types for kind in _JSON_TYPES[name]]
     return not schema.types or type(value) in kinds
-
-
-def _expected(schema: Schema, definitions: Mapping[str, Definition]) -> str:
-    made = definitions.get(schema.ref or "")
-    if isinstance(made, Enum):
-        return "expected one of " + ", ".join(shown(member.value) for member in made.members)
-    if isinstance(made, Alias):
-        return _expected(made.schema, definitions)
-    if schema.const is not None:
-        return f"expected {shown(schema.const)}"
-    if schema.literals:
-        return "expected one of " + ", ".join(map(shown, schema.literals))
-    if schema.any_of:
-        kinds = [_expected(kind, definitions).removeprefix("expected ") for kind in schema.any_of]
-        return "expected " + ", or ".join(kinds)
-    bounds = [f"{bound} {limit}" for bound, limit in schema.constraints if bound in _BOUNDS]
-    types = ("object",) if schema.ref else schema.types
-    kind = " or ".join((*types, *(["null"] if schema.nullable else []))) or "anything"
-    if schema.items is not None:
-        return (
-            f"expected {kind} of {_expected(schema.items, definitions).removeprefix('expected ')}"
-        )
-    return " with ".join(filter(None, (f"expected {kind}", ", ".join(bounds))))
 
 
 def fill_empty(found: dict[str, Definition]) -> dict[str, Definition]:

@@ -78,7 +78,7 @@ class _Types:
         facts = self._facts
         if not facts.values and facts.has("const"):
             self._refuse_constant()
-        schema = values_schema(facts, self._report)
+        schema = values_schema(facts)
         if isinstance(schema.const, str) or all(
             isinstance(value, str) for value in schema.literals
         ):

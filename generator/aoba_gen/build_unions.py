@@ -200,6 +200,8 @@ def _warn_ambiguous(
 
 
 def _said(schema: Schema) -> str:
+    if schema.items is not None:
+        return f"array of {_said(schema.items)}"
     return schema.ref or " or ".join(schema.types) or "any kind"
 
 

@@ -6,11 +6,9 @@ from typing import Final
 
 from . import names
 from .build_facts import Facts, json_key
-from .build_keywords import types_of
 from .diagnostics import Report, shown
 from .load import Json
 from .model import Enum, EnumMember, Schema
-from .resolve import Place
 
 _LARGE: Final = 2**63
 _KINDS: Final = {
@@ -68,14 +66,12 @@ def enum_of(facts: Facts, python: str, doc: str, report: Report) -> Enum:
     return Enum(python, facts.place.pointer, tuple(members.values()), doc)
 
 
-def values_schema(facts: Facts, report: Report) -> Schema:
+def values_schema(facts: Facts) -> Schema:
     """The type of values that are no class."""
     items = facts.values or []
-    fitting = [item for item in items if _fits(item.value(), facts)]
-    for item in items:
-        if item not in fitting:
-            _warn_type(item, facts, report)
-    values = [item.value() for item in fitting]
+    values = [
+        item.value() for item in items if _fits(item.value(), facts)
+    ]  # of others validation tells
     nullable = None in values
     left: dict[str, Json] = {json_key(value): value for value in values if value is not None}
     if not left:
@@ -105,13 +101,3 @@ def values_schema(facts: Facts, report: Report) -> Schema:
 def _is_literal(value: Json) -> bool:
     """Whether Python has a literal type for a value."""
     return isinstance(value, str) or (isinstance(value, int) and abs(value) < _LARGE)
-
-
-def _warn_type(item: Place, facts: Facts, report: Report) -> None:
-    kinds = " or ".join(facts.kinds or types_of(facts.place))
-    report.warn(
-        "enum-type",
-        f"the value {shown(item.value())} is not of the type {kinds}, which the schema also demands",
-        item.location,
-        "correct the value or the type; as it is, no message can hold it",
-    )
