@@ -509,3 +509,32 @@ async def test_a_cut_while_it_is_negotiated(server: Server) -> None:
         server.server.cut()
         assert [await alice.end(), await bob.end()] == [0, 0]
         assert alice.ended[0] == bob.ended[0] == "completed"
+
+
+async def test_a_reader_that_goes_away_ends_the_call(server: Server) -> None:
+    async with (
+        await server.listener("--silence", "--once") as bob,
+        await server.caller("--silence") as alice,
+    ):
+        await alice.event("connected")
+        assert alice.process.stdout is not None
+        alice.process.stdout._transport.close()  # type: ignore[attr-defined]  # closes our end of the pipe
+        assert await bob.end() == 0
+        assert bob.ended[0] == "completed" and bob.ended[2] == "remote"
+        assert alice.process.stderr is not None
+        assert await alice.process.stderr.read() == b""
+        assert await alice.process.wait() == 0
+
+
+async def test_a_second_interrupt_does_not_wait(server: Server) -> None:
+    async with (
+        await server.listener("--silence") as bob,
+        await server.caller("--silence") as alice,
+    ):
+        await alice.event("connected")
+        bob.process.send_signal(signal.SIGSTOP)
+        alice.process.send_signal(signal.SIGINT)
+        await alice.event("ended")
+        alice.process.send_signal(signal.SIGINT)
+        assert await alice.end() in (0, 1)
+        bob.process.send_signal(signal.SIGCONT)

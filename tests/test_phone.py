@@ -220,8 +220,9 @@ async def test_voice_that_never_comes() -> None:
         ours = await pair.alice.dial(BOB)
         theirs = await pair.rung()
         theirs.accept()
-        assert (await ours.ended).reason is EndReason.FAILED
-        assert (await theirs.ended).reason is EndReason.FAILED
+        ends = [await ours.ended, await theirs.ended]
+        assert [end.reason for end in ends] == [EndReason.FAILED, EndReason.FAILED]
+        assert "no voice came through in time" in [end.why for end in ends]
 
 
 async def test_voice_that_fails() -> None:

@@ -110,7 +110,7 @@ class _Softphone:
         self._phone = phone
         self._stop = stop
         self._sound = Sound(options)
-        self._report = Report(options.json)
+        self._report = Report(options.json, unheard=stop.set)
         self._is_lost: LinkError | None = None
         self._is_down = False
         self._tasks: set[asyncio.Task[None]] = set()
@@ -243,6 +243,8 @@ def _run(
                     options, media, work, interrupted, ring_time=ring_time, max_calls=max_calls
                 )
             )
+        except asyncio.CancelledError:  # asked a second time
+            raise SystemExit(EXIT_BADLY) from None
         except InsecureUrl as error:
             fail(str(error), EXIT_USAGE)
         except LinkError as error:

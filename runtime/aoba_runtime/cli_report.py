@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import shutil
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import asdict
 from typing import Final
 
@@ -20,10 +22,14 @@ _CLEAR: Final = "\r\x1b[K"
 
 
 class Report:
-    """Tells each event once; with `as_json` as an object on a line, else in words."""
+    """Tells each event once; with `as_json` as an object on a line, else in words.
 
-    def __init__(self, as_json: bool) -> None:
+    `unheard` is called when nobody reads standard output any more.
+    """
+
+    def __init__(self, as_json: bool, unheard: Callable[[], None] = lambda: None) -> None:
         self._as_json = as_json
+        self._unheard = unheard
         self.is_live = not as_json and sys.stderr.isatty()
         self._has_line = False
 
@@ -115,7 +121,14 @@ class Report:
 
     def _event(self, event: str, words: str, /, **fields: object) -> None:
         if self._as_json:
-            print(json.dumps({"event": event, "at": round(time.time(), 3), **fields}), flush=True)
+            try:
+                print(
+                    json.dumps({"event": event, "at": round(time.time(), 3), **fields}), flush=True
+                )
+            except BrokenPipeError:
+                # What is left in the buffer has to go somewhere when the program ends.
+                os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+                self._unheard()
         elif words:
             self._words(words)
 

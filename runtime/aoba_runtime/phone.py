@@ -370,7 +370,9 @@ class Phone:
         del self._calls[call.id]
         self._outbox.withdraw(call.id)
         self._closing.start(self._close_voice(call), f"the end of call {call.id}")
-        why = call.why if ended.reason is EndReason.FAILED else ""
+        why = ""
+        if ended.reason is EndReason.FAILED:
+            why = call.why or phone_events.UNTOLD[ended.by]
         call._tell(Ended(ended.reason, ended.duration, ended.by, why))
 
     async def _close_voice(self, call: VoiceCall) -> None:

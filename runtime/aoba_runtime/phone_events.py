@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple, TypeAlias
+from typing import Final, NamedTuple, TypeAlias
 
 from .call_effects import Party
 from .signals import EndReason
@@ -81,6 +81,13 @@ class Reconnecting:
 @dataclass(frozen=True, slots=True)
 class Resumed:
     """Signals can be sent again."""
+
+
+UNTOLD: Final = {
+    Party.LOCAL: "no voice came through in time",
+    Party.REMOTE: "the other end says that it failed there",
+}
+"""Why a call has failed where nothing more is known, by the end that ended it."""
 
 
 class Ended(NamedTuple):
