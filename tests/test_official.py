@@ -14,8 +14,8 @@ from typing import Any
 import official
 import pytest
 from aoba_gen.cli_options import prepare
-from aoba_gen.diagnostics import Refused, Report, Severity
-from aoba_gen.load import load
+from aoba_gen.diagnostics import Location, Refused, Report, Severity
+from aoba_gen.load import Array, Node, Object, load
 from aoba_gen.pipeline import check
 
 ROOT = Path(__file__).parents[1]
@@ -64,6 +64,45 @@ def test_what_official_tools_refuse_we_refuse_or_warn_of(row: dict[str, Any]) ->
         assert Severity.ERROR in kinds
     else:
         assert kinds
+
+
+def places(node: Node, path: str) -> set[Location]:
+    """Where the last thing of a path stands that there is, by its value and by its key; keys may hold slashes."""
+    found = {node.location}
+    while path:
+        if isinstance(node, Array) and path.partition("/")[0].isdecimal():
+            name, _, rest = path.partition("/")
+            node, path = node.items[int(name)], rest
+            found = {node.location}
+            continue
+        named = node.fields if isinstance(node, Object) else {}
+        keys = [key for key in named if path == key or path.startswith(f"{key}/")]
+        if not keys or not isinstance(node, Object):
+            break
+        key = max(keys, key=len)
+        found = {node.keys[key], node.fields[key].location}
+        node, path = node.fields[key], path[len(key) + 1 :]
+    return found
+
+
+@pytest.mark.parametrize(
+    "row",
+    [row for row in manifest() if row["category"].startswith("rule:")],
+    ids=lambda row: row["path"].rpartition("/")[2],
+)
+def test_what_a_rule_of_theirs_finds_we_find_there(row: dict[str, Any]) -> None:
+    report = Report()
+    source = load(REFUSED / row["path"], report)
+    try:
+        check(source, report)
+        found = report.diagnostics
+    except Refused as refused:
+        found = refused.diagnostics
+    path = row["expected"].rpartition("@")[2].rstrip('"')
+    if not path:  # the whole document, where we name what in it is wrong
+        assert found
+        return
+    assert {one.location for one in found} & places(source.root, path)
 
 
 def test_every_difference_has_a_cause() -> None:

@@ -145,7 +145,7 @@ def case(monkeypatch: pytest.MonkeyPatch) -> str:
 
 def test_json(cli: Cli, case: str) -> None:
     told = json.loads(cli("validate", case, "--format", "json").stdout)
-    assert (told["errors"], told["warnings"]) == (0, 2)
+    assert (told["errors"], told["warnings"]) == (0, 3)
     assert told["diagnostics"][1] == {
         "rule": "channel-parameters",
         "severity": "warning",
@@ -158,7 +158,7 @@ def test_json(cli: Cli, case: str) -> None:
 
 
 def test_github(cli: Cli, case: str, tmp_path: Path) -> None:
-    first, second = cli("validate", case, "--format", "github").stdout.splitlines()
+    _, second, _ = cli("validate", case, "--format", "github").stdout.splitlines()
     assert second == (
         "::warning file=spec.yaml,line=7,col=7,title=channel-parameters::the parameter 'roomid' is not in the address "
         "'rooms/{roomId}/{side}'%0Adid you mean 'roomId'?"

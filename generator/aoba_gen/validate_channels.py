@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from .diagnostics import shown, suggestion
 from .resolve import Place, reference
-from .validate_parts import Finding, Findings, Written, is_object, keys, texts, variables
+from .validate_parts import Finding, Findings, Written, is_object, keys, pointed, texts, variables
 
 
 def channel_address(written: Written) -> Findings:
@@ -35,7 +35,10 @@ def channel_parameters(written: Written) -> Findings:
             yield Finding(message, place, f"add it: {missing[0]}: {{}}")
         for name in described:
             if parameters and name not in used:
-                message = f"the parameter {shown(name)} is not in the address {shown(address)}"
+                where = (
+                    f"in the address {shown(address)}" if address else "in an address that is null"
+                )
+                message = f"the parameter {shown(name)} is not {where}"
                 near = suggestion(name, missing)
                 hint = near or f"write {{{name}}} into the address, or remove the parameter"
                 yield Finding(message, parameters.key_location(name), hint)
@@ -60,7 +63,7 @@ def channel_servers(written: Written) -> Findings:
                         f"channel {shown(name)} is on {found}, which is no server of this document"
                     )
                     first = next(iter(known.values()), "name")
-                    yield Finding(message, item.location, f"write: $ref: '#/servers/{first}'")
+                    yield Finding(message, pointed(item), f"write: $ref: '#/servers/{first}'")
 
 
 def operation_channel(written: Written) -> Findings:
@@ -75,7 +78,7 @@ def operation_channel(written: Written) -> Findings:
             found = shown(raw.document.follow(raw).pointer)
             message = f"operation {shown(name)} uses {found}, which is no channel of this document"
             first = next(iter(known.values()), "name")
-            yield Finding(message, raw.location, f"write: $ref: '#/channels/{first}'")
+            yield Finding(message, pointed(raw), f"write: $ref: '#/channels/{first}'")
 
 
 def operation_message(written: Written) -> Findings:

@@ -76,6 +76,8 @@ class Written:
             if not self.is_2:
                 address = channel.get("address")
                 text = text_of(address) if address else key
+                if address and address.value() is None:
+                    text = ""  # known at run time only, and made of no parameters
                 if text is not None:
                     yield text, channel, address.location if address else location
             elif not channel.pointer.startswith("#/components/") or key != channel.key:
@@ -92,6 +94,12 @@ def text_of(place: Place | None) -> str | None:
 def is_object(place: Place | None) -> bool:
     """Whether an object stands here that is no reference."""
     return place is not None and isinstance(place.node, Object) and reference(place.node) is None
+
+
+def pointed(raw: Place) -> Location:
+    """Where the text of a reference stands."""
+    target = raw.raw("$ref")
+    return target.location if target else raw.location
 
 
 def variables(template: str) -> list[str]:

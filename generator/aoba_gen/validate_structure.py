@@ -230,7 +230,9 @@ class _Structure:
     def _may_refer(self, raw: Place, shape: Shape, what: str) -> bool:
         if shape.kind == "one" and shape.name in self._tables.referable:
             return True
-        if shape == _TEXT and raw.document.follow(raw).pointer.endswith((".md#", ".markdown#", ".txt#")):
+        if shape == _TEXT and raw.document.follow(raw).pointer.endswith(
+            (".md#", ".markdown#", ".txt#")
+        ):
             return True  # a text in a file of its own, as bundlers and the reference parser have it
         for tables in VERSIONS.values() if shape.kind == "one" else ():
             if tables.major == self._tables.major and shape.name in tables.referable:

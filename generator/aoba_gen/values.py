@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 from .diagnostics import shown
 from .load import Array, Json, Node, Object, Scalar, plain
 from .resolve import Place, reference
+from .values_avro import avro_schema
 
 if TYPE_CHECKING:
     from jsonschema import Draft7Validator
@@ -116,12 +117,17 @@ class Values:
             return {"$ref": end.pointer}
         wrapped = place.raw("schema")
         if wrapped is not None and "schemaFormat" in node.fields:
-            is_read = re.search(r"asyncapi|openapi|schema\+", place.text("schemaFormat"))
-            return self._schema(wrapped) if is_read else True
+            return self._formatted(wrapped, place.text("schemaFormat").lower())
         return _openapi(
             node.fields,
             {name: made for name, child in place.raw_fields() for made in self._field(name, child)},
         )
+
+    def _formatted(self, wrapped: Place, form: str) -> Any:
+        if "avro" in form:
+            end = wrapped.document.follow(wrapped)
+            return avro_schema(end.value(), f"avro {end.pointer} ", self._ready)
+        return self._schema(wrapped) if re.search(r"asyncapi|openapi|schema\+", form) else True
 
     def _field(self, name: str, place: Place) -> Iterator[Any]:
         """What a keyword becomes, nothing where it does not count."""
