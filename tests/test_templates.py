@@ -38,7 +38,7 @@ ALLOWED: Final = (
 FILTERS: Final = {"docstring", "literal", "map", "join"}
 IDENTIFIERS: Final = {
     *("client", "constant", "headers", "member", "method", "payload", "python", "returns"),
-    *("type", "union", "enum_member", "hook", "reason_payload", "snake", "variable"),
+    *("alias", "type", "union", "enum_member", "hook", "reason_payload", "snake", "variable"),
 }
 """Attributes of the model that hold a Python name or type, which the generator made; only they may stand bare."""
 

@@ -68,12 +68,12 @@ class Channels:
         messages = self._messages.of_channel(name, place)
         made = Channel(
             name=name,
-            constant=self._scope.settle(name, place.location, f"{names.constant(called)}_CHANNEL"),
+            constant=self._scope.settle(name, place.location, _constant(called)),
             union=self._scope.settle(name, place.location, f"{names.pascal(called)}Message"),
             type=expression(message.type for message in messages) or "bytes",
             pointer=place.pointer,
             address=text,
-            parameters=self._parameters(text or "", place),
+            parameters=self._parameters(text or "", called, place),
             messages=messages,
             doc=described(place),
             union_doc=f"Any message of the channel {name}",
@@ -163,7 +163,7 @@ class Channels:
                 return first, second
         return None
 
-    def _parameters(self, address: str, place: Place) -> tuple[Parameter, ...]:
+    def _parameters(self, address: str, channel: str, place: Place) -> tuple[Parameter, ...]:
         scope = names.Scope(f"the arguments of channel {place.key}", self._report, _ARGUMENTS)
         said = dict(fields(place, "parameters"))
         found: list[Parameter] = []
@@ -172,14 +172,22 @@ class Channels:
             default = where.get("default") if name in said else None
             listed = where.get("enum") if name in said else None
             python = names.snake(name)
+            enum = tuple(str(item.value()) for item in listed.items()) if listed else ()
+            alias = names.pascal(f"{channel} {name}")
             found.append(
                 Parameter(
                     name=name,
                     python=scope.settle(name, where.location, python, f"{python}_"),
-                    enum=tuple(str(item.value()) for item in listed.items()) if listed else (),
+                    alias=self._scope.settle(name, where.location, alias) if enum else None,
+                    enum=enum,
                     default=str(default.value()) if default else None,
                     has_default=default is not None,
                     doc=where.text("description") if name in said else "",
                 )
             )
         return tuple(found)
+
+
+def _constant(channel: str) -> str:
+    constant = names.constant(channel)
+    return constant if f"_{constant}".endswith("_CHANNEL") else f"{constant}_CHANNEL"

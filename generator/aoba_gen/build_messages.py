@@ -21,6 +21,7 @@ _OPAQUE: Final = re.compile(
 )
 """Content types whose data is certainly no JSON."""
 _LOCATION: Final = re.compile(r"\$message\.(header|payload)(?:#(/.*)?)?")
+_TRAIT: Final = re.compile(r".*/messageTraits/([^/]+)/headers")
 _COMPONENT: Final = re.compile(r".*#/components/messages/[^/]+")
 
 
@@ -115,7 +116,7 @@ class Messages:
         )
         payload, form = self._payload(name, content_type, place)
         headers = place.get("headers")
-        record = self._schemas.headers(headers, f"{name}Headers") if headers else None
+        record = self._schemas.headers(headers, _headers_name(name, headers)) if headers else None
         constant = names.constant(name)
         return Message(
             name=name,
@@ -189,3 +190,10 @@ class Messages:
                 "describe that property in the schema",
             )
         return location
+
+
+def _headers_name(name: str, headers: Place) -> str:
+    """What to call the headers of the message `name`: after the trait, where they are a trait's."""
+    trait = _TRAIT.fullmatch(headers.pointer)
+    name = trait[1] if trait else name
+    return name if trait and name.lower().endswith("headers") else f"{name}Headers"

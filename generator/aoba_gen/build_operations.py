@@ -117,7 +117,7 @@ class Operations:
             and all(self._demands(record) for record in headers),
             takes_address=channel.address is None,
             reply=self._reply(name, place, channel, messages),
-            doc=described(place),
+            doc=_explained(place, channel if sends else None, messages),
         )
 
     def _method(
@@ -197,3 +197,11 @@ class Operations:
             yield record
             for base in record.bases:
                 yield from self._lineage(base)
+
+
+def _explained(place: Place, channel: Channel | None, messages: Sequence[Message]) -> str:
+    """What an operation does, or else what its one message says, and its parameters where it has a method."""
+    doc = described(place) or (messages[0].doc if len(messages) == 1 else "")
+    known = channel.parameters if channel else ()
+    said = (f"`{each.python}`: {each.doc.strip()}" for each in known if each.doc.strip())
+    return "\n\n".join([*([doc] if doc else []), *said])

@@ -159,10 +159,14 @@ class Route:
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
-    """A part of a channel's address: `python` is the keyword argument, `enum` its only values where not empty."""
+    """A part of a channel's address: `python` is the keyword argument, `enum` its only values where not empty.
+
+    `alias` is what the type of those values is called.
+    """
 
     name: str
     python: str
+    alias: str | None
     enum: tuple[str, ...]
     default: str | None
     has_default: bool

@@ -111,7 +111,7 @@ def _without_idle_imports(text: str) -> str:
             kept = [alias for alias in node.names if alias.name in used]
             line = f"{ast.unparse(ast.ImportFrom(node.module, kept, node.level))}\n" if kept else ""
             end = node.end_lineno or node.lineno
-            if not kept and lines[end : end + 1] == ["\n"]:
+            if not kept and lines[node.lineno - 2] == lines[end] == "\n":
                 end += 1
             lines[node.lineno - 1 : end] = [line]
     return "".join(lines)
