@@ -81,12 +81,9 @@ def judge(place: Path, data: Any, name: str) -> Verdict:
     )
 
 
-def mutations(many: int) -> Iterator[tuple[Path, Any, str]]:
-    """Seeded changes of random documents, and in words what was changed; of those that both take."""
+def mutations(originals: list[tuple[Path, Any]], many: int) -> Iterator[tuple[Path, Any, str]]:
+    """Seeded changes of random documents, and in words what was changed."""
     chosen = random.Random(SEED)
-    originals = [
-        one for one in documents() if (verdict := judge(*one, "")).agree and verdict.theirs is None
-    ]
     for _ in range(many):
         place, data = chosen.choice(originals)
         changed = copy.deepcopy(data)
@@ -245,8 +242,12 @@ def disagreements(many: int) -> tuple[int, list[Verdict]]:
     """How many were judged, and on which the two disagree."""
     prepare()
     warnings.simplefilter("ignore")
-    judged = [judge(place, data, place.name) for place, data in documents()]
-    judged += [judge(place, data, f"{place.name}: {what}") for place, data, what in mutations(many)]
+    given = list(documents())
+    judged = [judge(place, data, place.name) for place, data in given]
+    taken = [one for one, verdict in zip(given, judged) if verdict.agree and verdict.theirs is None]
+    judged += [
+        judge(place, data, f"{place.name}: {what}") for place, data, what in mutations(taken, many)
+    ]
     return len(judged), [verdict for verdict in judged if not verdict.agree]
 
 

@@ -50,7 +50,10 @@ def find_config() -> Path | None:
     for folder in (here, *here.parents):
         file = folder / FILE
         if file.is_file():
-            text = file.read_text(encoding="utf-8", errors="replace")
+            try:
+                text = file.read_text(encoding="utf-8", errors="replace")
+            except OSError:  # not ours to tell of
+                return None
             return Path(relpath(file)) if re.search(r"tool\s*\.\s*aoba-gen", text) else None
     return None
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from importlib.metadata import version
 from pathlib import PurePath
 from typing import Final
 
@@ -52,6 +51,8 @@ def as_github(found: Sequence[Diagnostic], rules: Mapping[str, str]) -> str:
 
 def as_sarif(found: Sequence[Diagnostic], rules: Mapping[str, str]) -> str:
     """A SARIF 2.1.0 log of one run; `rules` holds the sentences of the rules that have one."""
+    from importlib.metadata import version  # as slow as half a run that changes nothing
+
     ids = sorted({one.rule for one in found})
     driver = {
         "name": "aoba-gen",
