@@ -6,6 +6,7 @@ names and no text of the document but values that types hold; `schemas_finish` p
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Final
@@ -17,14 +18,23 @@ _FORMATS: Final = {"uuid": "aoba_runtime.Uuid"}
 """Formats with a type of their own; any other is text as it stands on the wire, so that it survives a round trip."""
 
 
+_DEPTH: Final = 8_000
+"""How deep calls may be nested: a chain of references, and a union of many members, is one call in the other."""
+
+
 def models_text(model: Model) -> str:
     """The Python text of the model's classes, not yet formatted."""
     definitions = list(_independent(model))
     lowering = _Lowering(definitions)
     schemas = dict(map(lowering.definition, definitions))
     schemas.update((name, {"type": "object"}) for name in lowering.literals)
-    text = _generate(schemas)
-    return finished(text, lowering.classes, lowering.properties, lowering.literals)
+    limit = sys.getrecursionlimit()
+    sys.setrecursionlimit(max(limit, _DEPTH))
+    try:
+        text = _generate(schemas)
+        return finished(text, lowering.classes, lowering.properties, lowering.literals)
+    finally:
+        sys.setrecursionlimit(limit)
 
 
 def _independent(model: Model) -> Iterator[Definition]:
