@@ -23,7 +23,15 @@ Edit: TypeAlias = Callable[[Any], None]
 
 COUNT = itertools.count()
 HERE, THERE = Location("spec.yaml", 3, 5), Location("spec.yaml", 9, 5)
-MAKERS = [names.snake, names.constant, names.pascal, names.field, names.package, names.client]
+MAKERS = [
+    names.snake,
+    names.constant,
+    names.member,
+    names.pascal,
+    names.field,
+    names.package,
+    names.client,
+]
 
 
 @pytest.mark.parametrize(
@@ -62,6 +70,15 @@ def test_words(text: str, words: str) -> None:
         (names.constant, "CallInitiate", "CALL_INITIATE"),
         (names.constant, "completed", "COMPLETED"),
         (names.constant, "2.0", "_2_0"),
+        (names.member, "1m", "V1M"),
+        (names.member, "-1", "MINUS_1"),
+        (names.member, "+", "PLUS_SIGN"),
+        (names.member, "\r\n", "CR_LF"),
+        (names.member, "", "EMPTY"),
+        (names.member, "None", "NONE"),
+        (names.member, "__x__", "X"),
+        (names.member, "2.0", "V2_0"),
+        (names.member, "call:ice-candidate", "CALL_ICE_CANDIDATE"),
         (names.pascal, "CallInitiate", "CallInitiate"),
         (names.pascal, "call-initiate", "CallInitiate"),
         (names.pascal, "callInitiate", "CallInitiate"),
