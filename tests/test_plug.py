@@ -277,3 +277,11 @@ def test_the_table_is_documented() -> None:
 def test_what_a_name_stands_for(name: str, key: str | None) -> None:
     guess = call_names.signal_of(name)
     assert (guess[0].key if guess else None) == key
+
+
+def test_the_other_side_is_told_of_its_own_operations(cli: Cli, tmp_path: Path, spec: Path) -> None:
+    """The document says of its own application alone that it accepts, rejects and is busy."""
+    result = cli(spec, "-o", tmp_path, "--quiet", "--side", "peer")
+    assert result.exit_code == 0
+    assert result.stderr.count("[call-operation]") == 3
+    assert "hint: add an operation with action: receive for it" in result.stderr

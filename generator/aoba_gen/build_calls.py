@@ -143,11 +143,12 @@ class _Binder:
         )
         operation = next((each for each in self._model.sends if message in each.messages), None)
         if operation is None:
+            action = "send" if self._model.side == "described" else "receive"
             self._warn(
                 candidate,
                 "call-operation",
                 f"no operation sends {shown(message.name)}, which stands for the signal {kind.key!r} of a call",
-                "add an operation with action: send for it",
+                f"add an operation with action: {action} for it",
                 "",
             )
         if operation is None or not parts or not is_complete:
