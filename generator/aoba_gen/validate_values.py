@@ -52,8 +52,8 @@ def _misfits(values: Values, schema: Place, given: Place, what: str) -> Findings
     faults = values.faults(schema, value)
     if faults and isinstance(value, str):
         meant = _parsed(value)
-        if meant is not None:  # JSON text stands for what it says
-            faults = values.faults(schema, meant[0])
+        if isinstance(meant, (dict, list)) or not values.faults(schema, meant):
+            faults = values.faults(schema, meant)  # JSON text stands for what it says
     for fault in faults:
         where = "".join(f"/{step}" for step in fault.path)
         at = f" at {shown(where)}" if where else ""
@@ -62,12 +62,13 @@ def _misfits(values: Values, schema: Place, given: Place, what: str) -> Findings
         )
 
 
-def _parsed(text: str) -> list[Json] | None:
-    """The value of a JSON text, in a list of one."""
+def _parsed(text: str) -> Json:
+    """The value of a JSON text, or the text."""
     try:
-        return [json.loads(text)]
-    except ValueError:
-        return None
+        value: Json = json.loads(text)
+    except (ValueError, RecursionError):
+        return text
+    return value
 
 
 def _place(given: Place, path: Path) -> Location:

@@ -37,6 +37,8 @@ _TYPES: Final[Mapping[str, tuple[type, ...]]] = {
 }
 _STRICT: Final = {"exclusiveMinimum": "minimum", "exclusiveMaximum": "maximum"}
 _SHOWN: Final = 3
+_ENDLESS: Final = re.compile(r"[*+|}].*\)[*+{]", re.DOTALL)
+"""A group that may repeat or choose, itself repeated: on some texts that takes for ever."""
 
 Path: TypeAlias = "tuple[str | int, ...]"
 
@@ -67,6 +69,16 @@ def compiled(pattern: str) -> re.Pattern[str] | str:
         )
     except (re.error, RecursionError, OverflowError) as fault:
         return str(fault)
+
+
+def _runnable(pattern: object) -> str | None:
+    """The pattern as Python has it; `None` where Python cannot read it, or a repetition in it is itself repeated."""
+    found = compiled(pattern) if isinstance(pattern, str) else ""
+    return (
+        found.pattern
+        if isinstance(found, re.Pattern) and not _ENDLESS.search(found.pattern)
+        else None
+    )
 
 
 class Values:
@@ -134,22 +146,18 @@ class Values:
         node = place.node
         if name in _MAPS and isinstance(node, Object):
             yield {
-                key: self._entry(name, child)
+                made: self._entry(name, child)
                 for key, child in place.raw_fields()
-                if name != "patternProperties" or isinstance(compiled(key), re.Pattern)
+                if (made := _runnable(key) if name == "patternProperties" else key) is not None
             }
         elif name in _LISTS and isinstance(node, Array):
             yield [self._schema(item) for item in place.raw_items()]
         elif name in _SCHEMAS:
             yield self._schema(place)
         elif name == "pattern":
-            found = (
-                compiled(node.value)
-                if isinstance(node, Scalar) and isinstance(node.value, str)
-                else ""
-            )
-            if isinstance(found, re.Pattern):
-                yield found.pattern
+            pattern = _runnable(plain(node))
+            if pattern is not None:
+                yield pattern
         elif name in _KEPT and _is_sound(name, node):
             yield plain(node)
 
