@@ -12,7 +12,7 @@ from .model import Model
 from .prose import WIDTH, docstring, literal
 from .schemas import models_text
 
-ABI: Final = 1
+ABI: Final = 2
 """The ABI of aoba-runtime that generated code is written for."""
 
 _HERE: Final = Path(__file__).parent

@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib.metadata import PackageNotFoundError, version
 from typing import Final
 
-ABI: Final = 1
+ABI: Final = 2
 """Raised by one whenever code generated before could no longer work with this runtime."""
 
 
