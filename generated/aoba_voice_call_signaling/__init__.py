@@ -76,7 +76,7 @@ When a call ends (via `call:hangup`), the reason is included:
 
 from aoba_runtime import require_abi
 
-require_abi(__name__, 1)
+require_abi(__name__, 2)
 
 from . import models
 from .client import AobaVoiceCallSignalingClient
