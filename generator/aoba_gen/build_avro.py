@@ -59,8 +59,8 @@ class Avro:
     def _schema(self, place: Place, namespace: str) -> Schema:
         if isinstance(place.node, Array):
             return self._union(place, namespace)
-        if isinstance(place.node, Scalar):
-            return self._called(place, namespace)
+        if isinstance(place.node, Scalar):  # true: what a remote reference stands for
+            return Schema() if place.value() is True else self._called(place, namespace)
         kind = place.raw("type")
         if kind is None:
             return self._unknown(place, place.value())

@@ -96,9 +96,7 @@ class _Choice:
         if group.keyword != "oneOf" or self._is_disjoint(schema):
             return schema
         if self._schemas.needs_name(schema):
-            self._schemas.exclusive[group.part.place.pointer] = (
-                group  # if it turns out to have no tag
-            )
+            self._schemas.exclusive.add(group.part.place.pointer)  # unless it has a tag
             return schema
         check = Checks(self._report).group(group)
         if check is None:

@@ -9,7 +9,7 @@ from typing import Final
 from . import names
 from .build_avro import Avro
 from .build_defaults import fill_empty
-from .build_facts import Facts, Group, Part, essential, follow
+from .build_facts import Facts, Part, essential, follow
 from .build_formats import format_of
 from .build_keywords import warn_unknown
 from .build_order import mark_recursive, ordered
@@ -43,7 +43,7 @@ class Schemas:
         self._known: dict[tuple[str, ...], Schema] = {}
         self._components: dict[str, str] = {}
         self._scope = names.Scope("models", report)
-        self.exclusive: dict[str, Group] = {}
+        self.exclusive: set[str] = set()
         self.discriminated: list[Discriminated] = []
         self._first: list[str] = []
         self._looked: set[str] = set()

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from itertools import combinations
 from typing import Final, TypeAlias
 
-from .build_checks import Checks, merged
-from .build_facts import Group
 from .diagnostics import Report
 from .model import Alias, Definition, Enum, Property, Record, Schema, Tag
 from .resolve import Place
@@ -69,11 +68,11 @@ def narrow_tags(found: Found, unions: Sequence[Discriminated]) -> None:
 
 
 def finish_unions(
-    found: Found, report: Report, places: Mapping[str, Place], exclusive: Mapping[str, Group]
+    found: Found, report: Report, places: Mapping[str, Place], exclusive: AbstractSet[str]
 ) -> None:
     """Say of every union how its members are told apart; warn of two of which that is not known.
 
-    `exclusive` are those that have to be told apart because they are a oneOf, by the pointer of their schema.
+    `exclusive` are the pointers of those that refuse what two members take.
     """
     for name, made in list(found.items()):
         if not isinstance(made, Alias) or not made.schema.any_of:
@@ -88,20 +87,10 @@ def finish_unions(
         place = places.get(name)
         if place is None:
             continue
-        group = exclusive.get(place.pointer)
-        check = Checks(report).group(group) if group else None
-        if check is not None:
-            checks = merged([*filter(None, [schema.checks]), check])
-            found[name] = replace(made, schema=replace(schema, checks=checks))
-            continue
-        if group is not None:
-            report.warn(
-                "not-enforced",
-                "'oneOf' is checked as 'anyOf': a value that more than one of its members take is taken",
-                place.key_location("oneOf"),
-                "give each a required property with a 'const' of its own",
-            )
-        _warn_ambiguous(schema, found, report, place, name)
+        if place.pointer in exclusive:
+            found[name] = replace(made, schema=replace(schema, exclusive=True))
+        elif "oneOf" not in (schema.checks or {}):
+            _warn_ambiguous(schema, found, report, place, name)
 
 
 def tags_of(name: str, found: Mapping[str, Definition]) -> dict[str, list[Tag]]:

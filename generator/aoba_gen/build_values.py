@@ -26,6 +26,8 @@ def is_enum(facts: Facts) -> bool:
     if facts.values is None or facts.has("const") or facts.groups:
         return False
     values = [item.value() for item in facts.values]
+    if len(values) == 1 and facts.place.pointer.rpartition("/")[0].endswith("/properties"):
+        return False  # a constant in other words
     texts = [value for value in values if isinstance(value, str)]
     return (
         bool(texts)

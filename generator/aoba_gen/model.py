@@ -39,7 +39,7 @@ class Schema:
 
     `constraints` holds the keywords that narrow a value without changing its Python type ("minimum", "maxLength", ...).
     A list has `items`, a tuple of fixed length `prefix`, a map `values`. `any_of` is a union in document order, told
-    apart by the Python field `discriminator` where there is one. `literals` are the values allowed where they are no
+    apart by the Python field `discriminator` where there is one; an `exclusive` one refuses what two members take. `literals` are the values allowed where they are no
     enum. `checks` is JSON Schema for what Python types cannot say; the runtime checks it. An empty schema allows
     anything.
     """
@@ -51,6 +51,7 @@ class Schema:
     values: Schema | None = None
     any_of: tuple[Schema, ...] = ()
     discriminator: str | None = None
+    exclusive: bool = False
     format: str | None = None
     constraints: tuple[tuple[str, int | float | str | bool], ...] = ()
     const: str | int | float | bool | None = None

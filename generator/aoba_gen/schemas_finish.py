@@ -20,7 +20,15 @@ EXTRAS: Final = "extras"
 _FILLS: Final = {Fill.NOW_MILLISECONDS: "now_milliseconds", Fill.UUID: "new_uuid"}
 _DOC: Final = re.compile(r"^( *)_DOC_(\d+)_$", re.MULTILINE)
 _IMPORTS: Final = {
-    "aoba_runtime": ("Checks", "Nullable", "Uuid", "WireModel", "new_uuid", "now_milliseconds"),
+    "aoba_runtime": (
+        "Checks",
+        "Nullable",
+        "OneOf",
+        "Uuid",
+        "WireModel",
+        "new_uuid",
+        "now_milliseconds",
+    ),
     "pydantic": ("Field",),
     "typing": ("Annotated", "Any", "ClassVar", "Literal", "TypeAlias"),
     "typing_extensions": ("TypeAliasType",),
@@ -307,5 +315,7 @@ class _Finish:
             keyword = ast.keyword("union_mode", ast.Constant("left_to_right"))
         else:
             return annotation
-        parts = list(union_parts(annotation))
-        return annotated(joined(parts), [ast.Call(ast.Name("Field"), [], [keyword])])
+        beside: list[ast.expr] = [ast.Call(ast.Name("Field"), [], [keyword])]
+        if schema.exclusive:
+            beside.append(ast.Call(ast.Name("OneOf"), [], []))
+        return annotated(joined(list(union_parts(annotation))), beside)

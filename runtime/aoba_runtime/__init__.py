@@ -21,6 +21,7 @@ from .errors import (
 )
 from .hooks import Handler, Hook, Reply, RequestHook, ShortHandler
 from .message import Channel, Message
+from .one_of import OneOf
 from .transport import Incoming, Outgoing, Receiver, Transport
 from .wire import Nullable, Uuid, WireModel, new_uuid, now_milliseconds
 
@@ -41,6 +42,7 @@ __all__ = [
     "NotAParty",
     "NotCarried",
     "Nullable",
+    "OneOf",
     "Operation",
     "Outgoing",
     "Parameter",
