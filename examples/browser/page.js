@@ -77,13 +77,15 @@ function show() {
   document.body.dataset.state = phone.state;
   $('state').textContent = {
     idle: 'No call',
-    calling: `Calling ${call?.peer} …`,
+    calling: `Calling ${bare(call?.peer ?? '')} …`,
     ringing: `${call?.callerName || bare(call?.peer ?? '')} is calling`,
     connecting: `Connecting to ${bare(call?.peer ?? '')} …`,
     connected: `In a call with ${bare(call?.peer ?? '')}`,
   }[phone.state];
-  $('time').textContent =
-    phone.state === 'connected' ? clock(Math.floor((performance.now() - call.connectedAt) / 1000)) : '';
+  $('time').textContent = {
+    ringing: call?.peer, // a caller may call itself anything; the server vouches for this
+    connected: clock(Math.floor((performance.now() - call?.connectedAt) / 1000)),
+  }[phone.state] ?? '';
   $('mute').textContent = call?.isMuted ? 'Unmute' : 'Mute';
   $('peer-muted').hidden = !call?.isPeerMuted;
   listen(call);

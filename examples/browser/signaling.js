@@ -63,10 +63,9 @@ export class Signaling {
 
   #connect() {
     const token = null; // it travels in the cookie
-    // The last argument: who we authenticate as. The same as who we are, so that SASL EXTERNAL's authzid stays empty.
-    this.connection.connect(
-      this.account, token, (status, why) => this.#changed(status, why), undefined, undefined, undefined, this.account,
-    );
+    // SASL EXTERNAL then names our account. Strophe could not leave it out: it cannot write or read the "=" that stands for
+    // nothing (RFC 6120, section 6.4), with which Prosody asks.
+    this.connection.connect(this.account, token, (status, why) => this.#changed(status, why));
   }
 
   #changed(status, why) {

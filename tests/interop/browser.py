@@ -12,6 +12,7 @@ Chromium comes from Debian (installed where we are root, else the test is skippe
 from __future__ import annotations
 
 import functools
+import os
 import threading
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
@@ -82,6 +83,15 @@ class BrowserPhone:
         frequency, level = await self.page.evaluate(_HEARS)
         return float(frequency), float(level)
 
+    async def shows(self, selector: str) -> None:
+        """Wait until an element can be seen."""
+        await self.page.wait_for_selector(f"{selector}:visible", timeout=SECONDS * 1000)
+
+    async def picture(self, name: str) -> None:
+        """Keep a screenshot in the folder AOBA_SCREENSHOTS, if there is one."""
+        if folder := os.environ.get("AOBA_SCREENSHOTS"):
+            await self.page.screenshot(path=str(Path(folder) / f"{name}.png"))
+
     async def log(self) -> str:
         """The newest line of the page's list of calls."""
         return str(await self.page.inner_text("#log li:first-child"))
@@ -135,9 +145,9 @@ class _Handler(SimpleHTTPRequestHandler):
 
 
 @contextmanager
-def _served() -> Iterator[int]:
+def _served(port: int) -> Iterator[int]:
     handler = functools.partial(_Handler, packages=npm.installed(PAGE))
-    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+    with ThreadingHTTPServer(("127.0.0.1", port), handler) as server:
         thread = threading.Thread(target=server.serve_forever, daemon=True)
         thread.start()
         try:
@@ -148,8 +158,8 @@ def _served() -> Iterator[int]:
 
 
 @asynccontextmanager
-async def browser() -> AsyncIterator[Browser]:
-    """Start Chromium and serve the page; skips the test and says what is missing."""
+async def browser(port: int = 0) -> AsyncIterator[Browser]:
+    """Start Chromium and serve the page, at `port` if its origin must be known before; skips the test and says what is missing."""
     playwright = pytest.importorskip(
         "playwright.async_api", reason="this needs Playwright: pip install playwright"
     )
@@ -157,7 +167,7 @@ async def browser() -> AsyncIterator[Browser]:
         program = launch.program("chromium", "chromium")
     except launch.Missing as error:
         pytest.skip(str(error))
-    with _served() as port:
+    with _served(port) as port:
         async with playwright.async_playwright() as driver:
             chromium = await driver.chromium.launch(executable_path=program, args=ARGUMENTS)
             try:

@@ -1,0 +1,67 @@
+"""Calls between the page of examples/browser in a real Chromium and Python, both ways, on both servers, with real voice.
+
+With AOBA_SCREENSHOTS=folder the page's states are kept as pictures.
+"""
+
+from __future__ import annotations
+
+import pytest
+from interop.browser import browser
+from interop.calls import Place, hears, hears_nothing, over, party, soon, told, voice
+
+from aoba_runtime.phone_events import EndReason, Muted, Party
+from aoba_runtime.rtc import RtcOptions, addresses_for
+
+pytestmark = pytest.mark.interop
+
+
+async def test_browser_and_python_call_each_other(place: Place, page_port: int) -> None:
+    """Chromium leaves loopback out, so Python may be reached at all addresses of this machine."""
+    media = voice(1000, RtcOptions(local_addresses=addresses_for(place.url)))
+    async with browser(page_port) as chromium, party(place, "bob", media=media) as bob:
+        page = await chromium.phone(place.url, place.token("browser"), tone=600)
+        await page.picture("idle-light")
+
+        await page.dial(bob.account)
+        theirs = await bob.rung()
+        await page.state("calling")
+        await page.picture("calling-light")
+        theirs.accept()
+        await page.state("connected")
+        await soon(theirs.connected())
+        frequency, level = await page.hears()
+        assert abs(frequency - 1000) < 5 and level > 0.1
+        await hears(theirs, 600)
+        await page.picture("in-a-call-light")
+        await page.press("mute")
+        assert await told(theirs, Muted) == Muted(Party.REMOTE, True)
+        await hears_nothing(theirs)
+        theirs.mute()
+        await page.shows("#peer-muted")
+        await page.picture("muted-light")
+        assert (await page.hears())[1] < 0.001
+        await page.press("hangup")
+        assert await over(theirs) == (EndReason.COMPLETED, Party.REMOTE)
+        await page.state("idle")
+        assert (await page.log()).startswith(f"{bob.account}: completed, 0:")
+
+        ours = await bob.phone.dial("browser@localhost")
+        await page.state("ringing")
+        await page.picture("ringing-light")
+        await page.press("accept")
+        await page.state("connected")
+        await soon(ours.connected())
+        await hears(ours, 600)
+        frequency, level = await page.hears()
+        assert abs(frequency - 1000) < 5 and level > 0.1
+        ours.hangup()
+        await page.state("idle")
+        assert await over(ours) == (EndReason.COMPLETED, Party.LOCAL)
+
+        rejected = await bob.phone.dial("browser@localhost")
+        await page.state("ringing")
+        await page.press("reject")
+        assert await over(rejected) == (EndReason.REJECTED, Party.REMOTE)
+        await page.state("idle")
+        await page.picture("after-light")
+        assert page.errors == []
