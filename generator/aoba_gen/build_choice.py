@@ -60,6 +60,8 @@ class _Choice:
                 if part.place.value() is not False and beside:
                     schema = self._schemas.together(beside, name)
             elif beside and not _is_null(part) and not _includes(part, holder, self._report):
+                if self._is_impossible((*beside, part)):
+                    continue
                 schema = self._schemas.together((*beside, part), name)
             else:
                 schema = self._schemas.at(raw, name)
@@ -83,6 +85,20 @@ class _Choice:
         if Schema() in kinds:
             return self._exclusive(Schema(), group)
         return self._exclusive(replace(union_of(kinds), nullable=nullable), group)
+
+    def _is_impossible(self, roots: Sequence[Part]) -> bool:
+        """Whether a member asks for another JSON type than what stands beside the union, after a warning."""
+        scratch = Report()
+        kinds = Facts(roots, scratch).kinds
+        if scratch.diagnostics:
+            place = roots[-1].place
+            self._report.warn(
+                "schema-conflict",
+                f"no value is of this member: what stands beside the choice asks for {' or '.join(kinds or ())}",
+                place.location,
+                "take the member out, or say the type in the members alone",
+            )
+        return bool(scratch.diagnostics)
 
     def _with_name(self, member: Schema, suffix: str) -> Schema:
         """A member with a check, named, so that the check stands with it."""
