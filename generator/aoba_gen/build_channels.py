@@ -9,7 +9,7 @@ from itertools import combinations
 from typing import Final
 
 from . import names
-from .build_messages import Messages, described, expression, fields
+from .build_messages import Messages, described, expression, fields, sayable
 from .build_schemas import Schemas
 from .diagnostics import Report, shown
 from .model import Channel, Message, Parameter, Route
@@ -64,7 +64,7 @@ class Channels:
     def _made(self, name: str, place: Place) -> Channel:
         address = place.get("address")
         text = place.text("address") if address and address.value() is not None else None
-        called = name if names.words(name) else "root"
+        called = sayable(name, "root")
         messages = self._messages.of_channel(name, place)
         made = Channel(
             name=name,

@@ -37,6 +37,11 @@ def described(place: Place) -> str:
     return "\n\n".join(part.strip() for part in parts if part.strip())
 
 
+def sayable(name: str, instead: str = "unnamed") -> str:
+    """`name` where a Python name can be made of it: one without any letter or digit is none."""
+    return name if names.words(name) else instead
+
+
 def expression(types: Iterator[str]) -> str:
     """Types as one: a union in the order given, each once, `None` last."""
     each = dict.fromkeys(types)
@@ -117,11 +122,12 @@ class Messages:
         payload, form = self._payload(name, content_type, place)
         headers = place.get("headers")
         record = self._schemas.headers(headers, _headers_name(name, headers)) if headers else None
-        constant = names.constant(name)
+        record = None if record == "bytes" else record
+        constant = names.constant(sayable(name))
         return Message(
             name=name,
             constant=self._scope.settle(
-                name, place.location, constant, names.constant(f"{channel} {name}")
+                name, place.location, constant, names.constant(f"{sayable(channel)} {name}")
             ),
             pointer=place.pointer,
             payload=payload,

@@ -7,7 +7,7 @@ from typing import Final
 
 from . import names
 from .build_channels import Channels
-from .build_messages import Messages, described, expression, fields
+from .build_messages import Messages, described, expression, fields, sayable
 from .build_schemas import Schemas
 from .diagnostics import Report, shown
 from .model import Channel, Hook, Message, Operation, Record, Reply, Side
@@ -81,14 +81,14 @@ class Operations:
         where = self._root.key_location("channels")
         for message in channel.messages:
             if message not in self._of_messages:
-                name = names.snake(message.name)
+                name = names.snake(sayable(message.name))
                 qualified = names.snake(f"{channel.name} {message.name}")
                 at = self._messages.places[message.pointer].location
                 self._of_messages[message] = self._attributes.settle(
                     message.name, at, f"on_{name}", f"on_{qualified}"
                 )
         if not channel.messages and channel.pointer not in self._of_channels:
-            name = names.snake(channel.name) if names.words(channel.name) else "root"
+            name = names.snake(sayable(channel.name, "root"))
             self._of_channels[channel.pointer] = self._attributes.settle(
                 channel.name, where, f"on_{name}", f"on_{name}_channel"
             )
@@ -104,7 +104,11 @@ class Operations:
         return Operation(
             name=name,
             constant=self._constants.settle(
-                name, place.location, names.constant(name), names.constant(method), quiet=True
+                name,
+                place.location,
+                names.constant(sayable(name)),
+                names.constant(method),
+                quiet=True,
             ),
             method=method,
             action="send" if sends else "receive",
@@ -124,7 +128,7 @@ class Operations:
         self, name: str, sends: bool, channel: Channel, messages: Sequence[Message], place: Place
     ) -> str:
         """The client's method, or the hook that takes what it receives."""
-        python = names.snake(name)
+        python = names.snake(sayable(name))
         if sends:
             qualified = names.snake(f"{name} {channel.name}")
             return self._attributes.settle(name, place.location, python, qualified)
