@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import signal
 import socket
@@ -15,6 +16,7 @@ from pathlib import Path
 import jwt
 import pytest
 import websockets
+from aoba_runtime.cli_common import Sparse
 from websockets.exceptions import InvalidStatus
 from websockets.typing import Subprotocol
 
@@ -243,3 +245,21 @@ def test_help(environment: dict[str, str]) -> None:
     for args in (["--help"], ["serve", "-h"], ["token", "-h"]):
         done = run(environment, *args)
         assert done.returncode == 0 and done.stdout.startswith("Usage: aoba-call")
+
+
+def test_a_peer_cannot_fill_the_terminal() -> None:
+    sparse = Sparse(most=2, seconds=60)
+
+    def written(at: float) -> str | None:
+        record = logging.LogRecord("x", logging.WARNING, "x", 1, "refused %d", (7,), None)
+        record.created = at
+        return record.getMessage() if sparse.filter(record) else None
+
+    assert [written(at) for at in (1000, 1001, 1002, 1059)] == [
+        "refused 7",
+        "refused 7",
+        None,
+        None,
+    ]
+    assert written(1060) == "refused 7 (and 2 more were not shown before)"
+    assert [written(at) for at in (1061, 1062)] == ["refused 7", None]

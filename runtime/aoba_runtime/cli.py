@@ -13,7 +13,7 @@ import signal
 from pathlib import Path
 from typing import Final
 
-from .cli_common import EXIT_CONNECTION, click, fail, no_traceback
+from .cli_common import EXIT_CONNECTION, Sparse, click, fail, no_traceback
 from .cli_phone import dial, listen
 
 _EXAMPLES: Final = """\
@@ -45,6 +45,8 @@ _secret_file = click.option(
 def main() -> None:
     """A softphone for the terminal, and the server to try it on."""
     logging.basicConfig(format="aoba-call: %(message)s")
+    for handler in logging.getLogger().handlers:
+        handler.addFilter(Sparse())
 
 
 main.add_command(dial)

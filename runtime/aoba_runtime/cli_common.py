@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -11,6 +12,7 @@ __all__ = [
     "EXIT_BADLY",
     "EXIT_CONNECTION",
     "EXIT_USAGE",
+    "Sparse",
     "click",
     "fail",
     "missing_extra",
@@ -44,6 +46,28 @@ try:
 except ModuleNotFoundError as error:
     print(missing_extra(error), file=sys.stderr)
     sys.exit(EXIT_USAGE)
+
+
+class Sparse(logging.Filter):
+    """Lets `most` records through in each `seconds`, and says how many it kept back: peers can make us write as they like."""
+
+    def __init__(self, most: int = 20, seconds: float = 60.0) -> None:
+        super().__init__()
+        self._most = most
+        self._seconds = seconds
+        self._since = -seconds
+        self._count = 0
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Whether the record is written."""
+        if record.created - self._since >= self._seconds:
+            kept_back = self._count - self._most
+            self._since, self._count = record.created, 0
+            if kept_back > 0:
+                record.msg = f"{record.getMessage()} (and {kept_back} more were not shown before)"
+                record.args = ()
+        self._count += 1
+        return self._count <= self._most
 
 
 def fail(message: str, code: int) -> NoReturn:
