@@ -132,8 +132,22 @@ def test_a_reason_that_nobody_knows_is_a_failure(packages: dict[str, ModuleType]
     heard = packages["sessions"].calls.HEARD
     assert heard["network_error"] is EndReason.FAILED
     package = packages["numbered"]
-    message = package.models.End(call_uuid=CALL, ts=1, reason="cosmic rays")
+    message = package.models.End(
+        call_uuid=CALL, ts="2026-01-05T14:30:06.731Z", reason="cosmic rays"
+    )
     assert package.calls.hear_hangup(message).reason is EndReason.FAILED
+
+
+async def test_a_timestamp_in_words(packages: dict[str, ModuleType]) -> None:
+    package = packages["numbered"]
+    said = package.calls.say_accept(signals.Accept(CALL, 1767623406731))
+    assert said.ts == "2026-01-05T14:30:06.731Z"
+    for text in (said.ts, "2026-01-05T15:30:06.731999+01:00"):
+        heard = package.calls.hear_accept(package.models.Accept(call_uuid=CALL, ts=text))
+        assert heard.timestamp == 1767623406731
+    for text in ("yesterday", "2026-01-05T14:30:06", "2026-13-05T14:30:06Z"):
+        with pytest.raises(BadMessage, match="the timestamp is no date-time with an offset"):
+            package.calls.hear_accept(package.models.Accept(call_uuid=CALL, ts=text))
 
 
 async def test_what_is_not_said_is_filled_where_it_is_required(

@@ -80,7 +80,8 @@ class _Binder:
         signals = tuple(signal for signal in bound if signal is not None)
         if len(signals) < len(SIGNALS):
             return None
-        return Calls(signals, self._said, self._heard, self._reason_payload)
+        has_date_time = any(read.is_date_time for signal in signals for read in signal.reads)
+        return Calls(signals, self._said, self._heard, self._reason_payload, has_date_time)
 
     def _candidates(self) -> Iterator[tuple[SignalKind, _Candidate]]:
         """Every message that may stand for a signal: as it is marked, else by its tag, else by its name."""
@@ -155,7 +156,7 @@ class _Binder:
             return None
         if any(each.is_reason for each in kind.fields) and not self._reasons(ways, candidate):
             return None
-        reads = [(each, _read(each, way)) for each, way in ways.items() if way is not None]
+        reads = [(each, self._read(each, way)) for each, way in ways.items() if way is not None]
         return CallSignal(
             python=kind.python,
             snake=names.snake(kind.python),
@@ -265,6 +266,7 @@ class _Binder:
                             source=tuple(map(Step, field.source)),
                             value=() if is_bare else (field.otherwise,),
                             is_reason=field.is_reason,
+                            is_date_time=self._fields.is_date_time((each,), field),
                         )
                     )
                 elif way in fixed:
@@ -352,22 +354,22 @@ class _Binder:
         self._reason_payload = enum
         return True
 
+    def _read(self, field: Field, way: Way) -> Read:
+        steps = tuple(Step(each.python) for each in way)
+        guards = tuple(
+            Guard(steps[: index + 1])
+            for index, each in enumerate(way[:-1])
+            if not each.required or each.schema.nullable
+        )
+        is_date_time = self._fields.is_date_time(way, field)
+        return Read(field.source[-1], steps, guards, field.is_reason, is_date_time)
+
     def _warn(
         self, candidate: _Candidate, rule: str, message: str, hint: str, mark: str = EXTENSION
     ) -> None:
         place = candidate.place
         at = place.key_location(mark if place.raw(mark) is not None else "payload")
         self._report.warn(rule, f"no calls.py is made: {message}", at, hint)
-
-
-def _read(field: Field, way: Way) -> Read:
-    steps = tuple(Step(each.python) for each in way)
-    guards = tuple(
-        Guard(steps[: index + 1])
-        for index, each in enumerate(way[:-1])
-        if not each.required or each.schema.nullable
-    )
-    return Read(field.source[-1], steps, guards, field.is_reason)
 
 
 def _dotted(way: Way) -> str:

@@ -46,7 +46,13 @@ class Fields:
             return False
         if schema.ref is not None:
             return field.is_reason and isinstance(self._found.get(schema.ref), Enum)
-        return schema.types == (_TYPES[field.kind],)
+        return schema.types == (_TYPES[field.kind],) or self.is_date_time(way, field)
+
+    def is_date_time(self, way: Way, field: Field) -> bool:
+        """Whether the value is a timestamp in words (RFC 3339)."""
+        schema = way[-1].schema
+        is_text = schema.types == ("string",) and schema.format == "date-time"
+        return field.source == ("timestamp",) and is_text
 
     def find(self, record: str, field: Field) -> list[Way]:
         """Where a field may be, best first: by how usual the name is, then by how deep it lies."""

@@ -21,7 +21,8 @@ class Argument:
 
     `source` is the way from the signal ("candidate", "sdp_mid"), `variable` an object made before, `member` an enum's
     member, `value` a constant, which beside `source` stands in for what is left open there; `is_reason` says that
-    `source` leads to an end reason, which has to be translated.
+    `source` leads to an end reason, which has to be translated, `is_date_time`
+    that it leads to milliseconds, which the document has as text.
     """
 
     python: str
@@ -30,6 +31,7 @@ class Argument:
     member: str | None = None
     value: tuple[str | int | float | bool, ...] = ()
     is_reason: bool = False
+    is_date_time: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +58,7 @@ class Read:
     steps: tuple[Step, ...]
     guards: tuple[Guard, ...] = ()
     is_reason: bool = False
+    is_date_time: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,9 +91,13 @@ class CallSignal:
 
 @dataclass(frozen=True, slots=True)
 class Calls:
-    """The nine signals, and the end reasons: `said` has each once, `heard` every word that the document has for one."""
+    """The nine signals, and the end reasons: `said` has each once, `heard` every word that the document has for one.
+
+    `has_date_time` says whether any timestamp is text.
+    """
 
     signals: tuple[CallSignal, ...]
     said: tuple[Reason, ...]
     heard: tuple[Reason, ...]
     reason_payload: str | None
+    has_date_time: bool = False

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from typing import Protocol, TypeAlias, TypeVar
 
 from .client import Hook
+from .errors import BadMessage
 from .signals import Signal
 from .transport import Incoming
 
 T = TypeVar("T")
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 Hear: TypeAlias = Callable[[Signal, Incoming], None]
 """Takes a signal, and the delivery that it came in; raises a `Fault` to refuse it. Never blocks."""
@@ -44,3 +48,20 @@ def together(*ends: Callable[[], None]) -> Callable[[], None]:
             each()
 
     return end
+
+
+def date_time(milliseconds: int) -> str:
+    """A signal's timestamp as a date-time (RFC 3339), in UTC."""
+    moment = _EPOCH + timedelta(milliseconds=milliseconds)
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def milliseconds(text: str) -> int:
+    """A date-time (RFC 3339) as a signal's timestamp; raises `BadMessage` for what is none."""
+    try:
+        moment = datetime.fromisoformat(text)
+        return (moment - _EPOCH) // timedelta(milliseconds=1)
+    except (ValueError, TypeError, OverflowError):
+        raise BadMessage(
+            "the timestamp is no date-time with an offset, such as 2026-01-05T14:30:06.731Z"
+        ) from None
