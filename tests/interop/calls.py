@@ -12,8 +12,8 @@ from __future__ import annotations
 import asyncio
 import itertools
 import time
-from collections.abc import AsyncIterator, Callable
-from contextlib import aclosing, asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, Final, Protocol, TypeVar
 
@@ -36,6 +36,7 @@ PATIENCE: Final = 30.0
 LEVEL: Final = 0.2
 """RMS of the tones."""
 
+T = TypeVar("T")
 S = TypeVar("S", bound=Signal)
 E = TypeVar("E", bound=CallEvent)
 _numbers: Final = itertools.count(1)
@@ -123,10 +124,7 @@ async def talk(caller: Member, callee: Member) -> tuple[VoiceCall, VoiceCall]:
     return ours, theirs
 
 
-T = TypeVar("T")
-
-
-async def soon(awaitable: Any, seconds: float = PATIENCE) -> Any:
+async def soon(awaitable: Awaitable[T], seconds: float = PATIENCE) -> T:
     """Await it, not for ever."""
     async with asyncio.timeout(seconds):
         return await awaitable
@@ -143,14 +141,12 @@ async def told(call: VoiceCall, kind: type[E]) -> E:
     """The next event of this kind, of those not read yet; others on the way are passed over."""
 
     async def look() -> E:
-        async with aclosing(aiter(call)) as events:
-            async for event in events:
-                if isinstance(event, kind):
-                    return event
+        async for event in call:
+            if isinstance(event, kind):
+                return event
         raise AssertionError(f"the call ended without {kind.__name__}")
 
-    result: E = await soon(look())
-    return result
+    return await soon(look())
 
 
 def ear(call: VoiceCall) -> Ear:
