@@ -153,10 +153,10 @@ async def test_the_other_side_answers(market: Any, exchange: Any) -> None:
         exchange.MarketClient(far) as described,
     ):
 
-        @described.on_ping
         async def pong(ping: Any) -> Any:
             return exchange.models.Pong()
 
+        described.on_ping(pong)
         answers = [client.ping(market.models.Ping(), symbol="btcusd") for _ in range(3)]
         ids = [answer.reqid for answer in await asyncio.gather(*answers)]
         assert len(set(ids)) == 3
