@@ -71,15 +71,15 @@ class Fields:
 
     def walk(self, record: str, path: str) -> tuple[Way | None, str]:
         """The way that a path of wire names with dots goes; or `None`, and what is not there."""
-        way: Way = ()
+        way: list[Property] = []
         for name in path.split("."):
             known = self._all(record)
             if name not in known:
                 names = ", ".join(known) or "nothing"
                 return None, f"{record or way[-1].name} has {names}"
-            way = (*way, known[name])
+            way.append(known[name])
             record = known[name].schema.ref or ""
-        return way, ""
+        return tuple(way), ""
 
     def values(self, enum: str) -> list[str]:
         """The allowed texts of an enum."""

@@ -315,8 +315,8 @@ class Phone:
             case engine.Ringing():
                 self._rang(call, effect.peer)
             case engine.Accepted():
+                self._rang(call, call.peer)
                 call.peer = effect.peer
-                self._rang(call, effect.peer)
                 call._tell(phone_events.Accepted(effect.peer))
             case engine.Connected():
                 call._tell(phone_events.Connected(_now() - call._began))
