@@ -23,6 +23,7 @@ from .errors import (
 from .expressions import locate, put
 from .hooks import Handler, Handlers, Hook, Reply, RequestHook, ShortHandler
 from .message import Channel, Message
+from .refusals import Refusals
 from .replies import Request, Requests, with_id
 from .routing import Router
 from .transport import Incoming, Outgoing, Transport
@@ -71,6 +72,7 @@ class Client:
         self._request_hooks: dict[tuple[Message[Any], ...], RequestHook[Any, Any]] = {}
         self._conversations = Conversations()
         self._requests = Requests()
+        self._refusals = Refusals(log)
         self._running: set[asyncio.Future[Any]] = set()
         transport.attach(self._receive)
 
@@ -196,7 +198,7 @@ class Client:
         try:
             self._route(incoming)
         except Fault as fault:
-            log.warning("refused message %s from %s: %s", incoming.id, incoming.sender, fault)
+            self._refusals.add(incoming, fault)
             raise
 
     def _route(self, incoming: Incoming) -> None:
