@@ -157,14 +157,14 @@ def _round_trip(message: aoba_runtime.Message[Any], example: object) -> Iterator
         yield f"{json.dumps(example)[:300]} raised {error!r}"
 
 
-def _payload_examples(message: Mapping[str, Any]) -> Iterator[object]:
+def _payload_examples(message: Mapping[str, Any]) -> Iterator[Any]:
     """The payloads among a message's examples; before 2.1 an example had no fixed form."""
     for example in message.get("examples") or ():
         if isinstance(example, dict) and "payload" in example:
             yield example["payload"]
 
 
-def _fits(file: Path, message: Mapping[str, Any], pointer: str, example: object) -> bool:
+def _fits(file: Path, message: Mapping[str, Any], pointer: str, example: Any) -> bool:
     """Whether an example fits its own payload schema, by a library that is not ours."""
     payload = message.get("payload")
     inner = "/schema" if isinstance(payload, dict) and "schemaFormat" in payload else ""

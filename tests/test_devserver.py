@@ -223,7 +223,7 @@ def forged(algorithm: str = "HS256", key: str = SECRET, **claims: object) -> str
     now = int(time.time())
     everything = {"sub": "alice", "iat": now, "exp": now + 60} | claims
     kept = {name: value for name, value in everything.items() if value is not None}
-    return jwt.encode(kept, key if algorithm != "none" else None, algorithm=algorithm)
+    return jwt.encode(kept, key if algorithm != "none" else "", algorithm=algorithm)
 
 
 BAD_TOKENS = {

@@ -130,6 +130,7 @@ def test_the_generators_wheel(generator_wheel: Path, root: Path) -> None:
         "click",
         "datamodel-code-generator",
         "jinja2",
+        "jsonschema",
         "pydantic",
         "pyyaml",
     }

@@ -222,7 +222,7 @@ class References:
             joined = "/".join(tokens[:count])
             for name in dict.fromkeys((unescaped(joined), unquote(joined), joined)):
                 child = spot.child(name)
-                rest = child and self._spelled(ref, child, tokens[count:], active)
+                rest = None if child is None else self._spelled(ref, child, tokens[count:], active)
                 if rest is not None:
                     return [name, *rest]
         return None

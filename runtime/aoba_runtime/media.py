@@ -76,12 +76,14 @@ class MediaSession(Protocol):
 
     async def offer(self) -> str:
         """The caller's session description; local candidates follow as events, and are in it too."""
+        ...
 
     async def accept_answer(self, sdp: str) -> None:
         """Take the callee's session description; raises `BadMedia` when it is none we can use."""
 
     async def answer(self, sdp: str) -> str:
         """Take the caller's session description and give ours; raises `BadMedia` when it is none we can use."""
+        ...
 
     async def add_candidate(self, candidate: Candidate) -> None:
         """Try a way to the peer; what is hostile or useless is dropped and counted, never an error."""
@@ -91,6 +93,7 @@ class MediaSession(Protocol):
 
     async def stats(self) -> Stats:
         """How it goes."""
+        ...
 
     async def aclose(self) -> None:
         """End it; nothing is left running. Safe to call twice."""
@@ -101,6 +104,7 @@ class Media(Protocol):
 
     def session(self, call_id: str, notify: Callable[[MediaEvent], None]) -> MediaSession:
         """The voice of a new call; `notify` is called on the event loop and never blocks."""
+        ...
 
 
 class BadMedia(Exception):

@@ -6,7 +6,7 @@ import asyncio
 from collections import deque
 from collections.abc import AsyncIterator, Callable
 from types import TracebackType
-from typing import TYPE_CHECKING, Final, Self
+from typing import TYPE_CHECKING, Any, Final, Self
 
 from .call import Line
 from .call_effects import Party
@@ -120,7 +120,8 @@ class VoiceCall:
 
     async def connected(self) -> None:
         """Wait until voice can flow; raises `CallEnded` when the call ends before."""
-        await asyncio.wait({self._up, self._over}, return_when=asyncio.FIRST_COMPLETED)
+        either: set[asyncio.Future[Any]] = {self._up, self._over}
+        await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
         if not self._up.done():
             raise CallEnded(self._over.result())
 

@@ -86,6 +86,7 @@ class Locating(Protocol):
 
     async def devices(self, account: str) -> tuple[str, ...]:
         """Their addresses, or the account's own where servers find them; raises `PeerUnavailable` when there is none."""
+        ...
 
 
 @runtime_checkable
@@ -94,3 +95,4 @@ class Telling(Protocol):
 
     def on_event(self, listener: Callable[[object], object]) -> object:
         """Call `listener` with each event from now on."""
+        ...
