@@ -8,6 +8,7 @@ import math
 import re
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,8 +16,6 @@ import yaml
 from aoba_gen import load_yaml
 from aoba_gen.diagnostics import Diagnostic, Refused, Report, escaped
 from aoba_gen.load import (
-    MAX_BYTES,
-    MAX_DEPTH,
     Json,
     Node,
     Object,
@@ -25,8 +24,11 @@ from aoba_gen.load import (
     parse,
     plain,
 )
+from aoba_gen.limits import Limits
 from hypothesis import given
 from hypothesis import strategies as st
+
+LIMITS = Limits()
 
 
 def tree(text: str | bytes, name: str = "f") -> Json:
@@ -538,17 +540,17 @@ LADDER = "a0: &a0 [1]\n" + "".join(f"a{i}: &a{i} [*a{i - 1}]\n" for i in range(1
 @pytest.mark.parametrize(
     ("text", "place", "rule"),
     [
-        (BOMB, "7:10", "too-many-nodes"),
-        (MERGE_BOMB, "36:8", "too-many-nodes"),
-        (LADDER, "199:14", "too-deep"),
-        ("[" * 10**6, "1:201", "too-deep"),
-        ('{"a":' * 10**6, "1:1001", "too-deep"),
-        ("- " * 10**6, "1:401", "too-deep"),
-        ("? " * 10**6, "1:401", "too-deep"),
-        ("a: " + "{" * 10**6, "1:203", "too-deep"),
-        ("x" * (MAX_BYTES + 1), "1:1", "too-large"),
+        (BOMB, "7:10", "limit-nodes"),
+        (MERGE_BOMB, "36:8", "limit-nodes"),
+        (LADDER, "199:14", "limit-depth"),
+        ("[" * 10**6, "1:201", "limit-depth"),
+        ('{"a":' * 10**6, "1:1001", "limit-depth"),
+        ("- " * 10**6, "1:401", "limit-depth"),
+        ("? " * 10**6, "1:401", "limit-depth"),
+        ("a: " + "{" * 10**6, "1:203", "limit-depth"),
+        ("x" * (LIMITS.bytes + 1), "1:1", "limit-bytes"),
         ("a: b\n\t\n" + "\t" * 10**6 + "x\n", "3:1", "yaml-syntax"),
-        ("x" + " " * 10**6 + "y: z: w\n", "1:1", "yaml-syntax"),
+        ("x" + " " * 10**6 + "y: z: w\n", "1:1", "limit-text"),
     ],
 )
 def test_hostile_documents_end_quickly(text: str, place: str, rule: str) -> None:
@@ -558,24 +560,36 @@ def test_hostile_documents_end_quickly(text: str, place: str, rule: str) -> None
 
 
 @pytest.mark.parametrize("name", ["f", "f.json"])
-def test_too_many_nodes(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("aoba_gen.load_json.MAX_NODES", 3)
-    monkeypatch.setattr("aoba_gen.load_yaml.MAX_NODES", 3)
-    assert tree("[1, 2]", name) == [1, 2]
-    assert complaints("[1, 2, 3]", name) == [
-        f"{name}:1:8: the document has more than 3 nodes [too-many-nodes]"
-    ]
-    assert complaints("- 1\n- 2\n- 3\n") == [
-        "f:3:3: the document has more than 3 nodes [too-many-nodes]"
-    ]
+@pytest.mark.parametrize(
+    ("limit", "text", "complaint"),
+    [
+        ("nodes", "[1, 2, 3]", "1:8: the document has more than 3 nodes"),
+        ("items", "[1, 2, 3, 4]", "1:11: the list has more than 3 items"),
+        ("fields", '{"a": 1, "b": 1, "c": 1, "d": 1}', "1:26: the object has more than 3 fields"),
+        ("name", '{"abcd": 1}', "1:2: the key 'abcd' has more than 3 characters"),
+        ("text", '["abcd"]', "1:2: the text 'abcd' has more than 3 characters"),
+        ("depth", "[[[[]]]]", "1:4: the document nests deeper than 3 levels"),
+        ("bytes", "1234", "1:1: the document is larger than 3 bytes"),
+    ],
+)
+def test_limits(name: str, limit: str, text: str, complaint: str) -> None:
+    for n in (3, 4):
+        report = Report(limits=replace(LIMITS, **{limit: n}))
+        try:
+            parse(text.encode(), name, report)
+        except Refused:
+            pass
+        told = f"{name}:{complaint} [limit-{limit}]\n    hint: --limit {limit}=N raises it, "
+        said = [f"{told}for a document that you trust"] if n == 3 else []
+        assert [*map(str, report.diagnostics)] == said
 
 
-@pytest.mark.parametrize("text", ["[" * MAX_DEPTH + "]" * MAX_DEPTH, "- " * MAX_DEPTH])
+@pytest.mark.parametrize("text", ["[" * LIMITS.depth + "]" * LIMITS.depth, "- " * LIMITS.depth])
 def test_the_deepest_document_allowed(text: str) -> None:
     if text.startswith("- "):
         text = text[2:] + "x"  # the scalar is a level too
     found = tree(text)
-    for _ in range(MAX_DEPTH - 1):
+    for _ in range(LIMITS.depth - 1):
         assert isinstance(found, list)
         found = found[0]
     assert found in ([], "x")

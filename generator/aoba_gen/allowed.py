@@ -25,7 +25,7 @@ _IMPORTS: Final = {
             Channel Checks Client Hook Message Nullable OneOf Operation Parameter RequestHook Server Transport Uuid
             Variable WireModel new_uuid now_milliseconds require_abi signals
             """,
-        "aoba_runtime.plug": "CallPlug Hear heard together",
+        "aoba_runtime.plug": "CallPlug Hear date_time heard milliseconds together",
         "aoba_runtime.signals": "EndReason",
         "collections.abc": "Callable Mapping",
         "enum": "Enum IntEnum StrEnum",
@@ -39,7 +39,7 @@ _BESIDE: Final = frozenset("calls client messages models operations".split())
 """The modules of the package itself, from which anything may be imported."""
 _CALLED: Final = frozenset("""
     Calls Channel Checks Field MappingProxyType Message OneOf Operation Parameter Server TypeAliasType Variable get_args
-    heard require_abi super together
+    date_time heard milliseconds require_abi super together
     """.split())
 _CALLED_OF: Final = re.compile(
     r"super\(\)\.__init__|self\._(hook|request|request_hook|send)|self\._client\.\w+|HEARD\.get"
@@ -47,7 +47,9 @@ _CALLED_OF: Final = re.compile(
 )
 _SAYS: Final = re.compile(r"say_\w+")
 _BUILTINS: Final = frozenset("bool bytes dict float int list property str super tuple".split())
-_DUNDERS: Final = frozenset("__all__ __checks__ __init__ __name__ __version__".split())
+_DUNDERS: Final = frozenset(
+    "__all__ __checks__ __init__ __name__ __pydantic_extra__ __version__".split()
+)
 _OF_BUILTINS: Final = frozenset(dir(builtins))
 
 
@@ -121,7 +123,9 @@ def _may_call(called: ast.expr, bound: dict[str, str]) -> bool:
     if isinstance(called, ast.Name):
         stands_for = bound.get(called.id, called.id)
         return stands_for in _CALLED or _SAYS.fullmatch(called.id) is not None
-    return isinstance(called, ast.Attribute) and _CALLED_OF.fullmatch(ast.unparse(called)) is not None
+    return (
+        isinstance(called, ast.Attribute) and _CALLED_OF.fullmatch(ast.unparse(called)) is not None
+    )
 
 
 def _evaluated(node: ast.expr | None) -> Iterator[tuple[str, ast.AST]]:

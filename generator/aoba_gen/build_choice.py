@@ -88,7 +88,7 @@ class _Choice:
 
     def _is_impossible(self, roots: Sequence[Part]) -> bool:
         """Whether a member asks for another JSON type than what stands beside the union, after a warning."""
-        scratch = Report()
+        scratch = self._report.scratch()
         kinds = Facts(roots, scratch).kinds
         if scratch.diagnostics:
             place = roots[-1].place

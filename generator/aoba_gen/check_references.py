@@ -21,6 +21,9 @@ from .references import (
     reference,
 )
 
+_REMOTE_HINT: Final = (
+    "save a copy beside the document and refer to that; or let --allow-remote name the host"
+)
 _DATA: Final = frozenset({"const", "default", "enum", "examples"})
 """Fields that hold values: a `$ref` in there is no reference."""
 _MAPS: Final = frozenset("""
@@ -147,17 +150,17 @@ def _tell_remote(
     if visit.schema:
         report.warn(
             "remote-ref",
-            f"$ref {shown(ref)} is not on this machine and is never fetched: any value is taken here",
+            f"$ref {shown(ref)} is not on this machine and is not fetched: any value is taken here",
             location,
-            "save a copy beside the document and refer to that",
+            _REMOTE_HINT,
         )
         return
     references.refuse(visit.spot)
     report.error(
         "remote-ref",
-        f"$ref {shown(ref)} is not on this machine, and references are never fetched",
+        f"$ref {shown(ref)} is not on this machine, and is not fetched",
         location,
-        "save a copy beside the document and refer to that",
+        _REMOTE_HINT,
     )
 
 
@@ -186,6 +189,13 @@ def _tell_no_file(
             f"$ref {shown(ref)} is a path of one machine, expected one relative to this file",
             location,
             "write it relative to the folder of this file, such as './schema.yaml'",
+        )
+    elif references.files.is_out_of_reach(missing.path):
+        report.error(
+            "ref-outside",
+            f"$ref {shown(ref)} leads out of the folder of the document",
+            location,
+            "--allow-ref-root DIR lets references read what lies in that folder",
         )
     else:
         file = references.files.file(missing.path)

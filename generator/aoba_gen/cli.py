@@ -10,13 +10,14 @@ from typing import Final
 import click
 
 from .cli_options import (
+    access,
     configuration,
     exit_code,
-    prepare,
     refusals,
     tell,
     with_disable,
     with_package,
+    with_trust,
 )
 from .cli_validate import model_command, rules_command, validate_command
 from .config import Config, Target
@@ -84,6 +85,7 @@ for command in (validate_command, model_command, rules_command):
     help="Folder with templates of your own; one that has the name of ours takes its place.",
 )
 @with_disable
+@with_trust
 @click.option(
     "--check", is_flag=True, help="Write nothing; exit 1 unless the output is as generated."
 )
@@ -105,6 +107,9 @@ def generate_command(
     side: Side | None,
     templates: Path | None,
     disable: tuple[str, ...],
+    roots: tuple[Path, ...],
+    hosts: tuple[str, ...],
+    limits: dict[str, int],
     check: bool,
     show_diff: bool,
     force: bool,
@@ -117,18 +122,18 @@ def generate_command(
 
     Without SPEC: every document that [tool.aoba-gen] in pyproject.toml lists.
     """
-    prepare()
     with refusals():
-        config, report = configuration(disable)
+        config, report = configuration(disable, limits)
     given = Target(spec, out, package, side, templates) if spec and out else None
     if spec and not out:
         raise click.UsageError("Missing option '-o' / '--out'.")
     targets = (given,) if given else _configured(config, out, package, side, templates)
+    allowed = access(config, roots, hosts)
     codes = []
     for target in targets:
-        options = Options(target.side, target.templates or config.templates)
+        options = Options(target.side, target.templates or config.templates, allowed)
         run = _Run(check, show_diff, force, quiet)
-        codes.append(run.generate(target, options, Report(report.disabled)))
+        codes.append(run.generate(target, options, report.scratch()))
     sys.exit(max(codes))
 
 

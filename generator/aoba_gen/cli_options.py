@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import gc
+import re
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final, TypeVar, get_args
 
 import click
 
+from .access import Access
 from .config import Config, find_config, package_fault, read_config
 from .diagnostics import Diagnostic, Refused, Report, suggestion
+from .limits import NAMES, Limits
 from .model import Side
 from .validate import OPTIONAL
 
@@ -70,17 +73,72 @@ def with_disable(command: Command) -> Command:
     )(command)
 
 
-def prepare() -> None:
-    """Set the interpreter up for a short run that builds much and follows long chains of schemas."""
-    gc.set_threshold(20_000, 50, 1000)  # else a tenth of the time goes into collecting
-    sys.setrecursionlimit(5_000)
+def with_trust(command: Command) -> Command:
+    """The options by which a document may read more or cost more."""
+    for option in (
+        click.option(
+            "--limit",
+            "limits",
+            multiple=True,
+            callback=_limits,
+            metavar="NAME=N",
+            help=f"Raise a limit on what a document may cost: {', '.join(NAMES)}.",
+        ),
+        click.option(
+            "--allow-remote",
+            "hosts",
+            multiple=True,
+            metavar="HOST",
+            help="Fetch what references name on that host, by https; can be given again. Else nothing is fetched.",
+        ),
+        click.option(
+            "--allow-ref-root",
+            "roots",
+            multiple=True,
+            type=click.Path(path_type=Path, exists=True, file_okay=False),
+            metavar="DIR",
+            help="Let references read files below DIR, beside those below the document's folder; can be given again.",
+        ),
+    ):
+        command = option(command)
+    return command
 
 
-def configuration(disabled: Iterable[str]) -> tuple[Config, Report]:
-    """What the project's pyproject.toml says, and a report in which its rules and `disabled` are off."""
+def _limits(
+    context: click.Context, parameter: click.Parameter, values: tuple[str, ...]
+) -> dict[str, int]:
+    found = {}
+    for value in values:
+        name, _, number = value.partition("=")
+        if name not in NAMES:
+            near = suggestion(name, NAMES) or f"there are {', '.join(NAMES)}"
+            raise click.BadParameter(f"there is no limit {name!r}; {near}")
+        if not re.fullmatch("[1-9][0-9]{0,11}", number):
+            raise click.BadParameter(
+                f"{value!r} should be such as '{name}={getattr(Limits(), name)}'"
+            )
+        found[name] = int(number)
+    return found
+
+
+def configuration(
+    disabled: Iterable[str], limits: Mapping[str, int] | None = None
+) -> tuple[Config, Report]:
+    """What the project's pyproject.toml says, and a report with its rules and `disabled` off and the limits as told.
+
+    Sets the interpreter up for a short run that builds much and follows long chains of schemas.
+    """
     file = find_config()
     config = read_config(file, OPTIONAL, Report()) if file else Config()
-    return config, Report((*config.disabled, *disabled))
+    report = Report((*config.disabled, *disabled), Limits(**{**config.limits, **(limits or {})}))
+    gc.set_threshold(20_000, 50, 1000)  # else a tenth of the time goes into collecting
+    sys.setrecursionlimit(report.limits.recursion)
+    return config, report
+
+
+def access(config: Config, roots: Iterable[Path] = (), hosts: Iterable[str] = ()) -> Access:
+    """What references may read, as the project and the call say."""
+    return Access((*config.roots, *roots), (*config.hosts, *hosts))
 
 
 def tell(diagnostics: Iterable[Diagnostic]) -> None:

@@ -10,20 +10,20 @@ from pathlib import Path
 import click
 
 from .cli_options import (
+    access,
     configuration,
     exit_code,
-    prepare,
     refusals,
     spec_files,
     tell,
     with_disable,
     with_package,
+    with_trust,
 )
-from .diagnostics import Diagnostic, Refused, Report, Severity
+from .diagnostics import Diagnostic, Refused, Severity
 from .formats import FORMATS
-from .load import load
 from .model import Side
-from .pipeline import Options, check, compile_model
+from .pipeline import Options, check, compile_model, read
 from .validate import OPTIONAL, RULES
 
 
@@ -38,21 +38,28 @@ from .validate import OPTIONAL, RULES
     help="How to print what is found.",
 )
 @with_disable
-def validate_command(specs: tuple[Path, ...], form: str, disable: tuple[str, ...]) -> None:
+@with_trust
+def validate_command(
+    specs: tuple[Path, ...],
+    form: str,
+    disable: tuple[str, ...],
+    roots: tuple[Path, ...],
+    hosts: tuple[str, ...],
+    limits: dict[str, int],
+) -> None:
     """Check AsyncAPI documents: their structure, and what the specification demands.
 
     Without SPEC: the documents of [tool.aoba-gen] in pyproject.toml. Exit 0 when there is no error, though there may be
     warnings; 1 when there is; 2 when a document cannot be read.
     """
-    prepare()
     with refusals():
-        config, first = configuration(disable)
+        config, first = configuration(disable, limits)
     found: list[Diagnostic] = []
     code = 0
     for spec in spec_files(specs, config):
-        report = Report(first.disabled)
+        report = first.scratch()
         try:
-            check(load(spec, report), report)
+            check(read(spec, report), report, access(config, roots, hosts))
             found.extend(report.diagnostics)
         except Refused as refused:
             found.extend(refused.diagnostics)
@@ -72,14 +79,21 @@ def validate_command(specs: tuple[Path, ...], form: str, disable: tuple[str, ...
 @click.argument("spec", type=click.Path(path_type=Path))
 @with_package
 @with_disable
+@with_trust
 def model_command(
-    spec: Path, package: str | None, side: Side | None, disable: tuple[str, ...]
+    spec: Path,
+    package: str | None,
+    side: Side | None,
+    disable: tuple[str, ...],
+    roots: tuple[Path, ...],
+    hosts: tuple[str, ...],
+    limits: dict[str, int],
 ) -> None:
     """Print what templates read for the document SPEC, as JSON."""
-    prepare()
     with refusals():
-        _, report = configuration(disable)
-        model = compile_model(load(spec, report), package, report, Options(side))
+        config, report = configuration(disable, limits)
+        options = Options(side, access=access(config, roots, hosts))
+        model = compile_model(read(spec, report), package, report, options)
     tell(report.diagnostics)
     click.echo(json.dumps(asdict(model), indent=2, ensure_ascii=False))
 

@@ -5,19 +5,20 @@ from __future__ import annotations
 import keyword
 import re
 import tomllib
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from os.path import relpath
 from pathlib import Path
 from typing import Final, TypeAlias, get_args
 
 from . import names
 from .diagnostics import Location, Refused, Report, shown, suggestion
+from .limits import NAMES
 from .model import Side
 
 FILE: Final = "pyproject.toml"
 _TABLE: Final = "tool.aoba-gen"
-_SHARED: Final = ("documents", "templates", "disable")
+_SHARED: Final = ("documents", "templates", "disable", "allow-ref-root", "allow-remote", "limits")
 _OWN: Final = ("spec", "output", "package", "side", "templates")
 _RULE: Final = "config"
 
@@ -37,11 +38,17 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    """What a project says; `disabled` are the rules that are off, `templates` is a folder of its own."""
+    """What a project says; `disabled` are the rules that are off, `templates` is a folder of its own.
+
+    `roots` and `hosts` are what references may read beside the documents' folders, `limits` those that are other than usual.
+    """
 
     targets: tuple[Target, ...] = ()
     templates: Path | None = None
     disabled: tuple[str, ...] = ()
+    roots: tuple[Path, ...] = ()
+    hosts: tuple[str, ...] = ()
+    limits: Mapping[str, int] = field(default_factory=dict)
 
 
 def find_config() -> Path | None:
@@ -98,7 +105,25 @@ class _Reader:
             tuple(target for target in targets if target),
             self._path(fields, "templates", ()),
             tuple(map(str, disabled)),
+            tuple(self._file.parent / root for root in self._texts(fields, "allow-ref-root")),
+            tuple(self._texts(fields, "allow-remote")),
+            dict(self._limits(fields.get("limits", {}))),
         )
+
+    def _texts(self, fields: dict[str, object], name: str) -> Iterator[str]:
+        for value in self._list(fields.get(name, []), (name,)):
+            if isinstance(value, str):
+                yield value
+            else:
+                self._wrong((name,), f"{name!r} should list text, not {shown(value)}")
+
+    def _limits(self, table: object) -> Iterator[tuple[str, int]]:
+        for name, value in self._fields(table, NAMES, ("limits",)).items():
+            if isinstance(value, int) and value > 0:
+                yield name, value
+            else:
+                message = f"{name!r} should be a whole number above 0, not {shown(value)}"
+                self._wrong(("limits", name), message)
 
     def _target(self, table: object, where: Keys) -> Target | None:
         fields = self._fields(table, _OWN, where)

@@ -7,6 +7,9 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import islice
+from typing import NoReturn
+
+from .limits import Limits, raising
 
 
 class Severity(StrEnum):
@@ -58,11 +61,12 @@ class Refused(Exception):
 class Report:
     """Collects the diagnostics of a run, so that all of them are shown at once.
 
-    Warnings of the rules that are `disabled` are dropped.
+    Warnings of the rules that are `disabled` are dropped. `limits` are those of the run.
     """
 
-    def __init__(self, disabled: Iterable[str] = ()) -> None:
+    def __init__(self, disabled: Iterable[str] = (), limits: Limits = Limits()) -> None:
         self.disabled = frozenset(disabled)
+        self.limits = limits
         self._diagnostics: list[Diagnostic] = []
 
     def error(self, rule: str, message: str, location: Location, hint: str = "") -> None:
@@ -73,6 +77,15 @@ class Report:
         """Note something the user should know of that stops nothing."""
         if rule not in self.disabled:
             self._diagnostics.append(Diagnostic(rule, message, location, hint, Severity.WARNING))
+
+    def exceed(self, limit: str, message: str, location: Location) -> NoReturn:
+        """Raise `Refused` with all so far, and with what goes beyond the limit of that name."""
+        self.error(f"limit-{limit}", message, location, raising(limit))
+        raise Refused(self._diagnostics)
+
+    def scratch(self) -> Report:
+        """An empty report under the same rules and limits."""
+        return Report(self.disabled, self.limits)
 
     def extend(self, diagnostics: Iterable[Diagnostic]) -> None:
         """Take over diagnostics made elsewhere."""

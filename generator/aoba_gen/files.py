@@ -5,12 +5,15 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping
-from pathlib import Path
+from dataclasses import replace
+from pathlib import Path, PurePosixPath
 from typing import Final
-from urllib.parse import unquote
+from urllib.parse import unquote, urljoin, urlsplit
 
-from .diagnostics import Refused, Report
-from .load import Object, Source, load, load_text
+from .access import Access, Reach
+from .diagnostics import Location, Refused, Report
+from .load import Object, Source, load, load_text, source_of, source_of_text
+from .remote import Fetcher, Unfetched
 from .versions import version_of
 
 _TEXTS: Final = frozenset("""
@@ -22,8 +25,11 @@ _TEXTS: Final = frozenset("""
 class Files:
     """The main document and, by path relative to its folder, all other files that were read."""
 
-    def __init__(self, main: Source, report: Report) -> None:
+    def __init__(self, main: Source, report: Report, access: Access = Access()) -> None:
         self._report = report
+        self._reach = Reach(main.path.parent, access)
+        self._fetcher = Fetcher(access.hosts, report.limits) if access.hosts else None
+        self._bytes = main.size
         self._main = main
         self._folder = main.path.parent
         self._sources: dict[str, Source | None] = {"": main}
@@ -38,13 +44,24 @@ class Files:
         """The version of AsyncAPI by which a file is read: its own, or that of the first file that refers to it."""
         return self._versions[path]
 
+    def is_elsewhere(self, reference: str, base: str) -> bool:
+        """Whether a reference in the file `base` names what is neither on this machine nor fetched."""
+        if not is_remote(reference) and not is_remote(base):
+            return False
+        return self._fetcher is None or not self._fetcher.allows(_joined(base, reference))
+
     def path(self, reference: str, base: str) -> str:
-        """The path of the file that a reference in the file `base` names, relative to the main document's folder."""
+        """The path of the file that a reference in the file `base` names, relative to the main document's folder.
+
+        What is fetched has its URL for a path.
+        """
+        if is_remote(reference) or is_remote(base):
+            return _joined(base, reference).partition("#")[0]
         named = unquote(reference)
         if not named:
             return base
         folder = self._folder / os.path.dirname(base)
-        if named != reference and not _is_file(folder / named):
+        if named != reference and not self._is_file(folder / named):
             named = reference  # a file may have '%20' in its name
         place = os.path.normpath(folder / named)
         path = Path(os.path.relpath(place, self._folder)).as_posix()
@@ -55,11 +72,19 @@ class Files:
         return Path(os.path.normpath(self._folder / path.replace("%23", "#")))
 
     def beside(self, path: str) -> list[str]:
-        """The names of the files in the folder where that file would lie."""
+        """The names of the files in the folder where that file would lie, as far as they may be read."""
         try:
-            return sorted(entry.name for entry in self.file(path).parent.iterdir())
+            entries = sorted(self.file(path).parent.iterdir())
         except OSError:
             return []
+        return [entry.name for entry in entries if self._reach.real(entry)]
+
+    def is_out_of_reach(self, path: str) -> bool:
+        """Whether that file may not be read, be it there or not."""
+        try:
+            return not is_remote(path) and self._reach.real(self.file(path)) is None
+        except (OSError, ValueError):  # no file can be so named
+            return False
 
     def read(self, path: str, base: str) -> Source | None:
         """The file with that path, to which the file `base` refers; `None`, and its faults reported, when it is broken.
@@ -67,21 +92,54 @@ class Files:
         Raises FileNotFoundError when there is no such file.
         """
         if path not in self._sources:
-            place = self.file(path)
-            if not _is_file(place):
-                raise FileNotFoundError(place)
-            report = Report()
+            limits = self._report.limits
+            left = replace(limits, bytes=max(limits.bytes - self._bytes, 0))
+            report = Report(self._report.disabled, left)
             try:
-                text = place.suffix.lower() in _TEXTS
-                source = load_text(place, report) if text else load(place, report)
+                source = (
+                    self._fetched(path, report) if is_remote(path) else self._read(path, report)
+                )
             except Refused:
                 self._sources[path] = None
             else:
+                self._bytes += source.size
                 self._sources[path] = source
                 own = version_of(source.root) if isinstance(source.root, Object) else None
                 self._versions[path] = own or self._versions[base]
             self._report.extend(report.diagnostics)
         return self._sources[path]
+
+    def _read(self, path: str, report: Report) -> Source:
+        place = self.file(path)
+        if not self._is_file(place):
+            raise FileNotFoundError(place)
+        real = self._reach.real(place)
+        self._count(str(place), report)
+        text = place.suffix.lower() in _TEXTS
+        return (load_text if text else load)(place, report, real)
+
+    def _fetched(self, url: str, report: Report) -> Source:
+        self._count(url, report)
+        assert self._fetcher is not None
+        try:
+            data = self._fetcher.fetch(url, report.limits.bytes)
+        except Unfetched as fault:
+            report.error("ref-fetch", f"it cannot be fetched: {fault}", Location(url, 1, 1))
+            raise Refused(report.diagnostics) from None
+        text = PurePosixPath(urlsplit(url).path).suffix.lower() in _TEXTS
+        return (source_of_text if text else source_of)(data, Path(url), url, report)
+
+    def _count(self, name: str, report: Report) -> None:
+        if len(self._sources) >= (most := report.limits.files):
+            message = f"the document is made of more than {most} files"
+            report.exceed("files", message, Location(name, 1, 1))
+
+    def _is_file(self, place: Path) -> bool:
+        try:
+            real = self._reach.real(place)
+            return real is not None and real.is_file()
+        except (OSError, ValueError):  # no file can be so named
+            return False
 
 
 def is_remote(reference: str) -> bool:
@@ -94,8 +152,8 @@ def is_absolute(reference: str) -> bool:
     return re.match(r"[/\\]|[A-Za-z]:", unquote(reference)) is not None
 
 
-def _is_file(place: Path) -> bool:
+def _joined(base: str, reference: str) -> str:
     try:
-        return place.is_file()
-    except (OSError, ValueError):  # no file can be so named
-        return False
+        return urljoin(base, reference)
+    except ValueError:  # such as 'http://['
+        return reference

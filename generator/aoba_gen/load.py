@@ -12,22 +12,18 @@ from typing import Final, NoReturn
 from aoba_gen.diagnostics import Location, Refused, Report, suggestion
 from aoba_gen.load_json import read_json
 from aoba_gen.load_tree import (
-    MAX_DEPTH,
-    MAX_NODES,
     Array,
     Json,
     Node,
     Object,
     Places,
     Scalar,
+    check_text,
     plain,
 )
 from aoba_gen.load_yaml import read_yaml
 
 __all__ = [
-    "MAX_BYTES",
-    "MAX_DEPTH",
-    "MAX_NODES",
     "Array",
     "Json",
     "Node",
@@ -38,9 +34,9 @@ __all__ = [
     "load_text",
     "parse",
     "plain",
+    "source_of",
+    "source_of_text",
 ]
-
-MAX_BYTES = 16 * 1024 * 1024
 
 _SUFFIXES: Final = (".yaml", ".yml", ".json")
 _BYTE_ORDER_MARKS: Final = (
@@ -59,35 +55,43 @@ _FORBIDDEN_SHOWN: Final = 20  # a file that is no text at all need not list ever
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A document as read: where it lies, the user's name for it, its SHA-256, its tree."""
+    """A document as read: where it lies, the user's name for it, its SHA-256, its tree, its size in bytes."""
 
     path: Path
     name: str
     digest: str
     root: Node
+    size: int = 0
 
 
-def load(path: Path, report: Report) -> Source:
-    """Read and parse a file. Raises `Refused`, with all reported so far, when there is no tree."""
+def load(path: Path, report: Report, real: Path | None = None) -> Source:
+    """Read and parse a file, which is at `real` if that is given. Raises `Refused` when there is no tree."""
     name = str(path)
-    data = _read(path, name, report)
-    return Source(path, name, sha256(data).hexdigest(), parse(data, name, report))
+    return source_of(_read(real or path, name, report), path, name, report)
 
 
-def load_text(path: Path, report: Report) -> Source:
+def load_text(path: Path, report: Report, real: Path | None = None) -> Source:
     """Read a file as one text, whatever it holds. Raises like `load`."""
     name = str(path)
-    data = _read(path, name, report)
-    text = Scalar(_decode(data, name, report), Location(name, 1, 1))
-    return Source(path, name, sha256(data).hexdigest(), text)
+    return source_of_text(_read(real or path, name, report), path, name, report)
+
+
+def source_of(data: bytes, path: Path, name: str, report: Report) -> Source:
+    """What the bytes of a document are. Raises like `load`."""
+    return Source(path, name, sha256(data).hexdigest(), parse(data, name, report), len(data))
+
+
+def source_of_text(data: bytes, path: Path, name: str, report: Report) -> Source:
+    """The bytes as one text. Raises like `load`."""
+    text = _decode(data, name, report)
+    place = Location(name, 1, 1)
+    check_text(text, place, report)
+    return Source(path, name, sha256(data).hexdigest(), Scalar(text, place), len(data))
 
 
 def parse(data: bytes, name: str, report: Report) -> Node:
     """The tree of a YAML or JSON document, called `name` in its locations. Raises like `load`."""
     start = Location(name, 1, 1)
-    if len(data) > MAX_BYTES:
-        message = f"the document is larger than {MAX_BYTES // 1024**2} MiB"
-        _refuse("too-large", message, start, report)
     text = _decode(data, name, report)
     root = _parse(text, name, report) if text.strip() else None
     if root is None:
@@ -104,7 +108,7 @@ def _parse(text: str, name: str, report: Report) -> Node | None:
         return read_yaml(text, name, report)
     failures: list[Refused] = []
     for read in (read_json,) if named_json else (read_json, read_yaml):
-        attempt = Report()
+        attempt = report.scratch()
         try:
             root = read(text, name, attempt)
         except Refused as refused:
@@ -123,7 +127,7 @@ def _read(path: Path, name: str, report: Report) -> bytes:
     start = Location(name, 1, 1)
     try:
         with path.open("rb") as file:
-            return file.read(MAX_BYTES + 1)
+            return file.read(report.limits.bytes + 1)
     except (
         FileNotFoundError,
         NotADirectoryError,
@@ -150,6 +154,10 @@ def _documents(folder: Path) -> list[str]:
 
 
 def _decode(data: bytes, name: str, report: Report) -> str:
+    most = report.limits.bytes
+    if len(data) > most:
+        size = f"{most // 1024**2} MiB" if most >= 1024**2 else f"{most:,} bytes"
+        report.exceed("bytes", f"the document is larger than {size}", Location(name, 1, 1))
     mark, encoding = next(pair for pair in _BYTE_ORDER_MARKS if data.startswith(pair[0]))
     data = data[len(mark) :]
     try:

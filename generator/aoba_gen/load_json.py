@@ -9,13 +9,14 @@ from typing import Final, NoReturn
 
 from aoba_gen.diagnostics import Location, Refused, Report, shown
 from aoba_gen.load_tree import (
-    MAX_DEPTH,
-    MAX_NODES,
     Array,
     Node,
     Object,
     Places,
     Scalar,
+    check_fields,
+    check_items,
+    check_text,
     duplicate_key,
     not_json,
     whole_text,
@@ -57,10 +58,11 @@ class _Reader:
 
     def _value(self, at: int) -> tuple[Node, int]:
         self._nodes += 1
-        if self._nodes > MAX_NODES:
-            self._refuse("too-many-nodes", f"the document has more than {MAX_NODES:,} nodes", at)
-        if len(self._open) >= MAX_DEPTH:
-            self._refuse("too-deep", f"the document nests deeper than {MAX_DEPTH} levels", at)
+        limits = self._report.limits
+        if self._nodes > limits.nodes:
+            self._exceed("nodes", f"the document has more than {limits.nodes:,} nodes", at)
+        if len(self._open) >= limits.depth:
+            self._exceed("depth", f"the document nests deeper than {limits.depth} levels", at)
         opener = self._text[at : at + 1]
         if opener != "{" and opener != "[":
             return self._scalar(at)
@@ -81,6 +83,7 @@ class _Reader:
                 duplicate_key(key, keys[key], place, self._report)
             else:
                 fields[key], keys[key] = value, place
+                check_fields(len(fields), place, self._report)
             at = self._skip(at)
             if self._text.startswith("}", at):
                 break
@@ -93,6 +96,7 @@ class _Reader:
         while not self._text.startswith("]", at) or items:
             value, at = self._value(at)
             items.append(value)
+            check_items(len(items), value.location, self._report)
             at = self._skip(at)
             if self._text.startswith("]", at):
                 break
@@ -102,7 +106,10 @@ class _Reader:
     def _key(self, at: int) -> tuple[str, int]:
         if not self._text.startswith('"', at):
             self._expected("a key", at, 'a key stands in double quotes: "…"')
+        begin = at
         key, at = self._string(at)
+        if len(key) > self._report.limits.name:
+            check_text(key, self._places.at(begin), self._report, is_key=True)
         at = self._skip(at)
         if not self._text.startswith(":", at):
             self._expected(f"':' after the key {shown(key)}", at)
@@ -118,7 +125,9 @@ class _Reader:
         value: str | int | float | bool | None
         if self._text.startswith('"', at):
             value, end = self._string(at)
-            return Scalar(value, self._places.at(at)), end
+            place = self._places.at(at)
+            check_text(value, place, self._report)
+            return Scalar(value, place), end
         try:
             value, end = self._scan(self._text, at)
         except json.JSONDecodeError:
@@ -171,3 +180,6 @@ class _Reader:
     def _refuse(self, rule: str, message: str, at: int, hint: str = "") -> NoReturn:
         self._report.error(rule, message, self._places.at(at), hint)
         raise Refused(self._report.diagnostics)
+
+    def _exceed(self, limit: str, message: str, at: int) -> NoReturn:
+        self._report.exceed(limit, message, self._places.at(at))

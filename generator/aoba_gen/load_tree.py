@@ -10,9 +10,6 @@ from typing import TypeAlias
 
 from aoba_gen.diagnostics import Location, Report, shown
 
-MAX_NODES = 1_000_000  # after aliases are expanded
-MAX_DEPTH = 200
-
 Json: TypeAlias = "str | int | float | bool | None | list[Json] | dict[str, Json]"
 
 
@@ -78,6 +75,30 @@ def whole_text(value: str, location: Location, report: Report) -> str:
         "write the character itself",
     )
     return re.sub("[\ud800-\udfff]", "\ufffd", value)
+
+
+def check_text(value: str, location: Location, report: Report, *, is_key: bool = False) -> None:
+    """Refuse a key or another text that is longer than may be."""
+    limit = "name" if is_key else "text"
+    most = report.limits.name if is_key else report.limits.text
+    if len(value) > most:
+        what = "key" if is_key else "text"
+        report.exceed(
+            limit, f"the {what} {shown(value)} has more than {most:,} characters", location
+        )
+
+
+def check_fields(count: int, location: Location, report: Report) -> None:
+    """Refuse an object that has more fields than may be."""
+    if count > report.limits.fields:
+        message = f"the object has more than {report.limits.fields:,} fields"
+        report.exceed("fields", message, location)
+
+
+def check_items(count: int, location: Location, report: Report) -> None:
+    """Refuse a list that has more items than may be."""
+    if count > report.limits.items:
+        report.exceed("items", f"the list has more than {report.limits.items:,} items", location)
 
 
 def duplicate_key(key: str, first: Location, second: Location, report: Report) -> None:

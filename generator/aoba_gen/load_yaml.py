@@ -6,7 +6,7 @@ import math
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Final, NoReturn, TypeAlias
+from typing import Final, TypeAlias
 
 import yaml
 from yaml.events import (
@@ -24,12 +24,13 @@ from yaml.events import (
 
 from aoba_gen.diagnostics import Location, Refused, Report, shown, suggestion
 from aoba_gen.load_tree import (
-    MAX_DEPTH,
-    MAX_NODES,
     Array,
     Node,
     Object,
     Scalar,
+    check_fields,
+    check_items,
+    check_text,
     duplicate_key,
     not_json,
     whole_text,
@@ -147,6 +148,7 @@ class _Reader:
         items: list[Node] = []
         while not isinstance(event := next(self._events), SequenceEndEvent):
             items.append(self._node(event, depth + 1))
+            check_items(len(items), items[-1].location, self._report)
         return Array(tuple(items), self._at(start))
 
     def _mapping(self, start: MappingStartEvent, depth: int) -> Object:
@@ -162,8 +164,12 @@ class _Reader:
                     merged.update(new)
                     fields.update((key, base.fields[key]) for key in new)
                     keys.update((key, base.keys[key]) for key in new)
+                    self._count(len(new), depth, event)
+                check_fields(len(fields), self._at(event), self._report)
                 continue
             name = self._key(event, depth)
+            if name is not None:
+                check_text(name, self._at(event), self._report, is_key=True)
             value = self._node(next(self._events), depth + 1)
             if name is None:
                 continue
@@ -172,6 +178,7 @@ class _Reader:
                 continue
             merged.discard(name)
             fields[name], keys[name] = value, self._at(event)
+            check_fields(len(fields), keys[name], self._report)
         return Object(fields, keys, self._at(start))
 
     def _key(self, event: Event, depth: int) -> str | None:
@@ -227,6 +234,7 @@ class _Reader:
 
     def _scalar(self, event: ScalarEvent) -> Scalar:
         text, place = self._text(event), self._at(event)
+        check_text(text, place, self._report)
         value: _Value = text
         if event.tag is not None:
             value = self._tagged(event.tag, text, place)
@@ -263,17 +271,14 @@ class _Reader:
     def _count(self, nodes: int, depth: int, event: Event) -> None:
         self._nodes += nodes
         self._deepest = max(self._deepest, depth)
-        if self._nodes > MAX_NODES:
+        limits = self._report.limits
+        if self._nodes > limits.nodes:
             repeats = ", its aliases expanded" if isinstance(event, AliasEvent) else ""
-            message = f"the document has more than {MAX_NODES:,} nodes{repeats}"
-            self._refuse("too-many-nodes", message, event)
-        if depth > MAX_DEPTH:
-            message = f"the document nests deeper than {MAX_DEPTH} levels"
-            self._refuse("too-deep", message, event)
-
-    def _refuse(self, rule: str, message: str, event: Event) -> NoReturn:
-        self._report.error(rule, message, self._at(event))
-        raise Refused(self._report.diagnostics)
+            message = f"the document has more than {limits.nodes:,} nodes{repeats}"
+            self._report.exceed("nodes", message, self._at(event))
+        if depth > limits.depth:
+            message = f"the document nests deeper than {limits.depth} levels"
+            self._report.exceed("depth", message, self._at(event))
 
     def _at(self, event: Event) -> Location:
         mark = event.start_mark

@@ -8,15 +8,18 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from .access import Access
 from .build import build
-from .diagnostics import Refused, Report
-from .load import Source, load
+from .diagnostics import Location, Refused, Report
+from .limits import TooSlow, deadline
+from .load import Scalar, Source, load
 from .model import Model, Side
-from .render import TEMPLATES, render
+from .render import TEMPLATES, Flawed, render
 from .resolve import Document, resolve
 from .validate import check_rules
 from .validate_parts import Written
 from .validate_structure import check_structure
+from .weight import exceeded
 from .write import Plan, plan, sealed
 
 
@@ -24,17 +27,18 @@ from .write import Plan, plan, sealed
 class Options:
     """What a run may be told beside the document and where its package goes.
 
-    `side` is whom the package is for, `templates` a folder of the user's own.
+    `side` is whom the package is for, `templates` a folder of the user's own, `access` what references may read.
     """
 
     side: Side | None = None
     templates: Path | None = None
+    access: Access = Access()
 
 
-def check(source: Source, report: Report) -> Document:
+def check(source: Source, report: Report, access: Access = Access()) -> Document:
     """The document in `source`, once it is valid; raises `Refused` with everything that is wrong with it."""
-    with _shallow(source, report):
-        document = resolve(source, report)
+    with _bounded(source, report):
+        document = resolve(source, report, access)
         found = check_structure(document.as_written, report)
         check_rules(Written(document.as_written, document, found), report)
         report.raise_errors()
@@ -45,7 +49,7 @@ def compile_model(
     source: Source, package: str | None, report: Report, options: Options = Options()
 ) -> Model:
     """The model of a loaded document; raises `Refused` with everything that is wrong with it."""
-    return _compile(check(source, report), package, report, options)
+    return _compile(check(source, report, options.access), package, report, options)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,35 +68,58 @@ def generate(
     Reads `spec` and the output folder, writes nothing. Raises `Refused` for a document that cannot be used and
     `Unwritable` for an output folder that cannot.
     """
-    source = load(spec, report)
-    document = check(source, report)
+    source = read(spec, report)
+    document = check(source, report, options.access)
     model = _compile(document, package, report, options)
     folder = out / model.package
     seal = _seal(document, model.package, options)
     unchanged = sealed(folder, seal)
     if unchanged is not None:
         return Current(folder, unchanged)
-    return plan(render(model, options.templates), folder, seal)
+    try:
+        return plan(render(model, options.templates), folder, seal)
+    except RecursionError:
+        message = "what the package consists of stands too deep inside each other"
+        report.exceed("recursion", message, source.root.location)
+    except Flawed as flaw:
+        report.error(
+            "unsafe-output",
+            f"nothing was written, as the package would not be what is allowed: {flaw}",
+            source.root.location,
+            "this is a bug of aoba-gen: please report it with the document",
+        )
+        raise Refused(report.diagnostics) from flaw
 
 
 def _compile(document: Document, package: str | None, report: Report, options: Options) -> Model:
-    with _shallow(document.source, report):
-        return build(document, package, report, side=options.side)
+    with _bounded(document.source, report):
+        model = build(document, package, report, side=options.side)
+        limit = exceeded(model, report.limits)
+    if limit:
+        message = f"the package would have more than {getattr(report.limits, limit):,} {limit}"
+        report.exceed(limit, message, document.source.root.location)
+    return model
+
+
+def read(spec: Path, report: Report) -> Source:
+    """The document in the file `spec`; raises `Refused`."""
+    with _bounded(Source(spec, str(spec), "", Scalar(None, Location(str(spec), 1, 1))), report):
+        return load(spec, report)
 
 
 @contextmanager
-def _shallow(source: Source, report: Report) -> Iterator[None]:
-    """Turns recursion without end, which only a document can cause, into a refusal."""
+def _bounded(source: Source, report: Report) -> Iterator[None]:
+    """Turns what only a document can cause, recursion or work without end, into a refusal."""
+    limits, start = report.limits, source.root.location
     try:
-        yield
+        with deadline(limits.seconds):
+            yield
     except RecursionError:
-        report.error(
-            "too-deep",
-            "the document refers from one place to the next too many times",
-            source.root.location,
-            "let schemas stand closer to where they are used",
-        )
-        raise Refused(report.diagnostics) from None
+        message = "the document refers from one place to the next too many times"
+        report.exceed("recursion", message, start)
+    except TooSlow:
+        message = f"the document takes more than {limits.seconds} seconds of work to understand"
+        report.exceed("seconds", message, start)
 
 
 def _seal(document: Document, package: str, options: Options) -> str:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Final
 from urllib.parse import unquote, urljoin
 
-from .files import Files, is_absolute, is_remote
+from .files import Files, is_absolute
 from .load import Array, Node, Object, Scalar
 
 _ANCHORS: Final = ("$anchor", "$dynamicAnchor")
@@ -184,7 +184,7 @@ class References:
         path = name
         if not name:
             return Spot(self.files.sources[spot.file].root, f"{spot.file}#")
-        if not is_remote(name) and not is_absolute(name):
+        if not self.files.is_elsewhere(name, spot.file) and not is_absolute(name):
             path = self.files.path(name, spot.file)
             with suppress(FileNotFoundError):
                 source = self.files.read(path, spot.file)
@@ -192,7 +192,7 @@ class References:
                     raise BrokenFile(spot)
                 return Spot(source.root, f"{path}#")
         known = self._identified_by(spot, name)
-        if known is None and not is_remote(name):
+        if known is None and not self.files.is_elsewhere(name, spot.file):
             raise NoFile(spot, path)
         return known
 

@@ -7,6 +7,7 @@ import traceback
 from pathlib import Path
 from typing import Final
 
+from .allowed import Forbidden, check_allowed
 from .diagnostics import Diagnostic, Location, Refused, shown, suggestion
 from .model import Model
 from .prose import WIDTH, docstring, literal
@@ -24,10 +25,15 @@ TEMPLATES: Final = (
 _TEMPLATE_HINT: Final = "'aoba-gen model SPEC' prints what templates read"
 
 
+class Flawed(Exception):
+    """A file is not what may be written, which is a bug; the message says which and why."""
+
+
 def render(model: Model, templates: Path | None = None) -> dict[str, str]:
     """The files of the package by their path in it; a file of the user's folder `templates` wins over ours.
 
-    Output that does not parse is a bug, and raised as one; a fault in a template of the user's raises `Refused`.
+    Raises `Flawed` when a file is no Python or holds what generated code never holds, and `Refused` for a fault in a
+    template of the user's. What the user's own templates write may be anything.
     """
     from jinja2 import (
         Environment,
@@ -123,15 +129,19 @@ def _formatted(path: str, text: str, templates: Path | None) -> str:
     from black.parsing import InvalidInput
 
     mode = Mode(line_length=WIDTH, target_versions={TargetVersion.PY311})
+    own = templates / f"{path}.j2" if templates else None
+    is_own = own is not None and own.is_file()
     try:
         formatted = black.format_str(text, mode=mode)
-        ast.parse(formatted)
-    except (InvalidInput, SyntaxError, ValueError) as error:
-        own = templates / f"{path}.j2" if templates else None
-        if own and own.is_file():
+        tree = ast.parse(formatted)
+    except (InvalidInput, SyntaxError, ValueError, RecursionError, MemoryError) as error:
+        if is_own:
             message = f"what the template writes is no Python: {error}"
             raise Refused([Diagnostic("template", message, Location(str(own), 1, 1))]) from error
-        raise RuntimeError(
-            f"{path} as generated is no Python ({error}); this is a bug of aoba-gen: please report it with the document"
-        ) from error
+        raise Flawed(f"{path} is no Python: {error}") from error
+    if not is_own:
+        try:
+            check_allowed(path, formatted, tree)
+        except Forbidden as found:
+            raise Flawed(str(found)) from found
     return formatted

@@ -1,0 +1,66 @@
+"""What a reference may read beside the document itself: which files, and which hosts.
+
+A document comes from who knows where, and what it refers to ends up in the package and in messages. So a reference reaches
+the document's own folder; beside that folder, the folders in which documents share their parts by custom; and what
+the user names. Hidden files are never read, and a symbolic link counts as what it leads to.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+SHARED: Final = frozenset("""
+    channels common components definitions messages models operations parameters schemas servers shared traits types
+    """.split())
+"""The folders beside the document's own that may be read: those named after what is shared."""
+_SHARED_FILES: Final = frozenset({".avsc", ".json", ".yaml", ".yml"})
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """What the user allows in addition: `roots` are folders, `hosts` are names that https may fetch from."""
+
+    roots: tuple[Path, ...] = ()
+    hosts: tuple[str, ...] = ()
+
+
+class Reach:
+    """Which files the document in `folder` reaches."""
+
+    def __init__(self, folder: Path, access: Access) -> None:
+        self._folder = _real(folder)
+        self._roots = [self._folder, *map(_real, access.roots)]
+
+    def real(self, place: Path) -> Path | None:
+        """Where the file at `place` really lies; `None` where a reference may not read that, be it there or not.
+
+        Raises ValueError and OSError when no file can be so named.
+        """
+        found = _real(place)
+        for root in self._roots:
+            if found.is_relative_to(root):
+                return None if _is_hidden(found.relative_to(root)) else found
+        return found if self._is_shared(found) else None
+
+    def _is_shared(self, found: Path) -> bool:
+        around = self._folder.parent
+        if around == self._folder or not found.is_relative_to(around):
+            return False
+        below = found.relative_to(around)
+        return (
+            len(below.parts) > 1
+            and below.parts[0].lower() in SHARED
+            and below.suffix.lower() in _SHARED_FILES
+            and not _is_hidden(below)
+        )
+
+
+def _is_hidden(place: Path) -> bool:
+    return any(part.startswith(".") for part in place.parts)
+
+
+def _real(place: Path) -> Path:
+    return Path(os.path.realpath(place))

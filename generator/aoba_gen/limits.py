@@ -1,0 +1,75 @@
+"""Every limit on what a document may cost: its name, what it bounds, how it is raised (SECURITY.md lists them)."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, fields
+from typing import Final
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What one document with all its files may cost. `--limit NAME=N` sets a field to another value."""
+
+    bytes: int = 16 * 1024**2
+    """The bytes of all files together."""
+    files: int = 200
+    """The files that are read, the document among them."""
+    nodes: int = 1_000_000
+    """The values in a file, aliases expanded."""
+    depth: int = 200
+    """How deep objects and lists stand inside each other."""
+    name: int = 1_000
+    """The characters of a key."""
+    text: int = 500_000
+    """The characters of any other text."""
+    fields: int = 5_000
+    """The fields of one object, such as the properties of a schema or the schemas of the components."""
+    items: int = 5_000
+    """The items of one list, such as the values of an enum; examples and the like, which make no code, may hold more."""
+    recursion: int = 5_000
+    """How far Python may recurse while it follows schemas from one to the next; some 1,000 schemas."""
+    seconds: int = 4
+    """The processor time for reading and understanding a document, until it is known what is to be generated."""
+    parts: int = 50_000
+    """What the package is made of: classes, fields, enum members, messages, operations, parameters."""
+    characters: int = 16 * 1024**2
+    """The characters of all texts and names that the package repeats."""
+    remote: int = 20
+    """The files that are fetched from hosts which --allow-remote names."""
+    wait: int = 10
+    """The seconds for fetching one of them."""
+
+
+NAMES: Final = tuple(field.name for field in fields(Limits))
+
+
+def raising(name: str) -> str:
+    """The hint of a message about that limit."""
+    return f"--limit {name}=N raises it, for a document that you trust"
+
+
+class TooSlow(BaseException):
+    """The time is used up; no `except Exception` on the way is to catch it."""
+
+
+@contextmanager
+def deadline(seconds: int) -> Iterator[None]:
+    """Raises `TooSlow` after so much time of the processor, where the system can tell; only in the main thread."""
+    try:
+        before = signal.signal(signal.SIGVTALRM, _too_slow)
+        signal.setitimer(signal.ITIMER_VIRTUAL, seconds)
+    except (AttributeError, ValueError):  # Windows; another thread
+        yield
+        return
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_VIRTUAL, 0)
+        signal.signal(signal.SIGVTALRM, before)
+
+
+def _too_slow(*_: object) -> None:
+    raise TooSlow
