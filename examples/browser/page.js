@@ -50,6 +50,8 @@ $('reject').addEventListener('click', () => attempt(phone.reject()));
 $('hangup').addEventListener('click', () => attempt(phone.hangup()));
 $('mute').addEventListener('click', () => attempt(phone.mute(!phone.call.isMuted)));
 
+addEventListener('pagehide', () => phone.call && attempt(phone.hangup())); // the tab is closed: the peer need not wait
+
 phone.addEventListener('ended', ({ detail }) => {
   const { peer, reason, by, duration, why } = detail;
   const item = document.createElement('li');

@@ -44,8 +44,7 @@ export class Phone extends EventTarget {
 
   async hangup() {
     const call = this.call;
-    const reason = call.state === 'calling' ? 'cancelled' : call.state === 'connected' ? 'completed' : 'failed';
-    await this.#hangup(call, reason);
+    await this.#hangup(call, call.state === 'connected' ? 'completed' : 'cancelled');
   }
 
   mute(isMuted) {

@@ -69,6 +69,11 @@ class BrowserPhone:
         """Wait until the page is in a state: idle, calling, ringing, connecting, connected."""
         await self.page.wait_for_selector(f"body[data-state={wanted}]", timeout=seconds * 1000)
 
+    async def link(self, wanted: str, seconds: float = SECONDS) -> None:
+        """Wait until what carries the signals is "online" or "offline"."""
+        shown = f"document.getElementById('connection').textContent.startsWith('{wanted}')"
+        await self.page.wait_for_function(shown, timeout=seconds * 1000)
+
     async def dial(self, jid: str) -> None:
         """Type a JID and call it."""
         await self.page.fill("#peer", jid)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import pytest
 from interop.browser import browser
 from interop.calls import Place, hears, hears_nothing, over, party, soon, told, voice
+from interop.proxy import Proxy
 
 from aoba_runtime.phone_events import EndReason, Muted, Party
 from aoba_runtime.rtc import RtcOptions, addresses_for
@@ -65,3 +66,43 @@ async def test_browser_and_python_call_each_other(place: Place, page_port: int) 
         await page.state("idle")
         await page.picture("after-light")
         assert page.errors == []
+
+
+async def test_the_page_is_cut_off_and_closed(place: Place, page_port: int) -> None:
+    """While it rings, in the call, and as its tab is closed; the peer is a Python phone."""
+    media = voice(1000, RtcOptions(local_addresses=addresses_for(place.url)))
+    async with (
+        Proxy(place.url) as proxy,
+        browser(page_port) as chromium,
+        party(place, "bob", media=media) as bob,
+    ):
+        url = proxy.url.replace("127.0.0.1", "localhost")
+        page = await chromium.phone(url, place.token("tab"), tone=600)
+        call = await bob.phone.dial("tab@localhost")
+        await page.state("ringing")
+        proxy.cut()
+        await page.link("offline")
+        await page.link("online")
+        await page.press("accept")
+        await soon(call.connected())
+        await hears(call, 600)
+
+        proxy.stall()
+        proxy.cut()
+        await page.link("offline")
+        await hears(call, 600)
+        assert abs((await page.hears())[0] - 1000) < 5
+        proxy.flow()
+        await page.link("online")
+        call.hangup()
+        await page.state("idle")
+        assert (await page.log()).startswith(f"{bob.account}: completed")
+
+        last = await bob.phone.dial("tab@localhost")
+        await page.state("ringing")
+        await page.press("accept")
+        await soon(last.connected())
+        await hears(last, 600)
+        assert page.errors == []
+        await page.page.close()
+        assert await over(last) == (EndReason.COMPLETED, Party.REMOTE)
