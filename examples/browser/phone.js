@@ -73,8 +73,8 @@ export class Phone extends EventTarget {
       'call:accept': () => this.#accepted(call, from),
       'call:reject': () => this.#end(call, 'rejected', 'remote'),
       'call:busy': () => this.#end(call, 'busy', 'remote'),
-      'call:offer': () => this.#offered(call, payload),
-      'call:answer': () => call.connection.setRemoteDescription(payload).then(() => this.#applyCandidates(call)),
+      'call:offer': () => this.#orEnd(call, this.#offered(call, payload)),
+      'call:answer': () => this.#orEnd(call, this.#answered(call, payload)),
       'call:ice-candidate': () => this.#candidate(call, payload),
       'call:mute-change': () => this.#peerMuted(call, payload.muted),
       'call:hangup': () => this.#end(call, payload.reason, 'remote', payload.duration),
@@ -119,6 +119,11 @@ export class Phone extends EventTarget {
     await call.connection.setLocalDescription();
     // Not awaited: the offer is acknowledged first.
     this.#orEnd(call, this.#sendDescription(call, 'call:answer'));
+  }
+
+  async #answered(call, description) {
+    await call.connection.setRemoteDescription(description);
+    await this.#applyCandidates(call);
   }
 
   #sendDescription(call, type) {

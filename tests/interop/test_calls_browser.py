@@ -5,13 +5,17 @@ With AOBA_SCREENSHOTS=folder the page's states are kept as pictures.
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 from interop.browser import browser
-from interop.calls import Place, hears, hears_nothing, over, party, soon, told, voice
+from interop.calls import Place, hears, hears_nothing, over, party, script, soon, told, voice
 from interop.proxy import Proxy
 
+from aoba_runtime import devserver
 from aoba_runtime.phone_events import EndReason, Muted, Party
 from aoba_runtime.rtc import RtcOptions, addresses_for
+from aoba_runtime.signals import Accept, Answer, Candidate, Hangup, IceCandidate, Initiate, Offer
 
 pytestmark = pytest.mark.interop
 
@@ -65,6 +69,16 @@ async def test_browser_and_python_call_each_other(place: Place, page_port: int) 
         assert await over(rejected) == (EndReason.REJECTED, Party.REMOTE)
         await page.state("idle")
         await page.picture("after-light")
+
+        await page.page.fill("#peer", bob.account)  # and both dial, one a moment later
+        pressed = asyncio.ensure_future(page.press("dial button"))
+        await page.state("calling")
+        both = await bob.phone.dial("browser@localhost")
+        await pressed
+        await page.state("connected")
+        await hears(both, 600)
+        both.hangup()
+        await page.state("idle")
         assert page.errors == []
 
 
@@ -106,3 +120,32 @@ async def test_the_page_is_cut_off_and_closed(place: Place, page_port: int) -> N
         assert page.errors == []
         await page.page.close()
         assert await over(last) == (EndReason.COMPLETED, Party.REMOTE)
+
+
+async def test_the_page_meets_rubbish(page_port: int) -> None:
+    """Descriptions and candidates that are none end the call that they are of, with a reason, and no other."""
+    async with (
+        devserver.serve(port=0) as place,
+        browser(page_port) as chromium,
+        script(place, "mallory") as mallory,
+    ):
+        page = await chromium.phone(place.url, place.token("tab"), tone=600)
+        for kind in (Offer, Answer):
+            if kind is Offer:
+                call_id = await mallory.initiate("tab@localhost")
+                await page.state("ringing")
+                await page.press("accept")
+                to = (await mallory.transport.devices("tab@localhost"))[0]
+                await mallory.told(Accept)
+            else:
+                await page.dial(mallory.jid)
+                call_id = (await mallory.told(Initiate)).call_id
+                await mallory.say(to, Accept, call_id)
+                await mallory.told(Offer)
+            for text in ("rubbish", "candidate:1 1 udp 2130706431 127.0.0.1 99999 typ host", ""):
+                await mallory.say(to, IceCandidate, call_id, Candidate(text, "0", 0))
+            await mallory.say(to, kind, call_id, "v=0\r\nrubbish")
+            assert (await mallory.told(Hangup)).reason is EndReason.FAILED
+            await page.state("idle")
+            assert "SessionDescription" in await page.log()
+        assert page.errors == []

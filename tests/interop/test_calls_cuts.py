@@ -178,6 +178,23 @@ async def test_the_server_restarts_in_the_call() -> None:
             await stack.aclose()
 
 
+async def test_what_could_not_be_said_in_time_is_never_said(place: Place) -> None:
+    """A call dialed without a network times out, and does not ring when the network is back."""
+    async with Proxy(place.url) as near, party(place, "bob", hz=1000) as bob:
+        link = {"url": near.url, "ack_timeout": 1.0}
+        async with party(place, "alice", link=link, ring_time=1.0) as alice:
+            down: asyncio.Future[object] = asyncio.get_running_loop().create_future()
+            alice.phone.on_link(lambda event: down.done() or down.set_result(event))
+            gone(near)
+            await soon(down)
+            lost = await alice.phone.dial(bob.account)
+            assert await over(lost) == (EndReason.TIMEOUT, LOCAL)
+            near.flow()
+            ours, theirs = await talk(alice, bob)
+            assert ours.id == theirs.id != lost.id
+            await both_hear(ours, theirs)
+
+
 async def test_calls_through_links_that_break_at_any_moment(place: Place) -> None:
     chance = random.Random(4)
     async with scene(place) as at:

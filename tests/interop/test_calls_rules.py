@@ -96,7 +96,8 @@ async def test_early_candidates_are_kept_in_order_and_bounded(place: Place) -> N
         texts = [each.candidate for each in session.candidates]
         assert texts == [f"candidate:{number}" for number in range(MAX_HELD)]
         call.hangup()
-        assert (await at.bob.told(Hangup)).reason is EndReason.COMPLETED
+        hangup = await at.bob.told(Hangup)
+        assert (hangup.reason, hangup.duration) == (EndReason.COMPLETED, 0)
 
 
 async def test_the_same_signal_again_is_acted_on_once(place: Place) -> None:
