@@ -120,7 +120,7 @@ class Messages:
             place.text("contentType") or self._root.text("defaultContentType") or "application/json"
         )
         payload, form = self._payload(name, content_type, place)
-        headers = place.get("headers")
+        headers = place.raw("headers")
         record = self._schemas.headers(headers, _headers_name(name, headers)) if headers else None
         record = None if record == "bytes" else record
         constant = names.constant(sayable(name))
@@ -143,15 +143,15 @@ class Messages:
 
     def _payload(self, name: str, content_type: str, place: Place) -> tuple[str | None, Form]:
         """What models.py calls the payload, and its form on the wire."""
-        schema = place.get("payload")
-        if schema is None:
+        raw, schema = place.raw("payload"), place.get("payload")
+        if raw is None or schema is None:
             return None, None
         kind = content_type.partition(";")[0].strip().lower()
         if _OPAQUE.fullmatch(kind):
             if schema.text("type") != "string":
                 self._not_json(name, content_type, "is kept as bytes", place)
             return "bytes", "bytes"
-        payload = self._schemas.payload(schema, f"{name}Payload")
+        payload = self._schemas.payload(raw, f"{name}Payload")
         if payload == "bytes":
             return "bytes", "bytes"
         if kind.startswith("text/") and self._schemas.is_text(payload):

@@ -29,6 +29,8 @@ from .load import Object
 from .model import Alias, Definition, Enum, Record, Schema, Tag
 from .resolve import Document, Place
 
+_MAPS: Final = ("schemas", "definitions", "$defs")
+"""What holds schemas by name."""
 NOTHING: Final = Schema(checks={"not": {}})
 """What `false` allows."""
 
@@ -76,20 +78,22 @@ class Schemas:
             self.found = filled
         return ordered({name: self.found[name] for name in (*self._first, *self.found)})
 
-    def payload(self, place: Place, name: str) -> str:
-        """The Python name in `models` of the payload at `place`, a schema or {schemaFormat, schema}.
+    def payload(self, raw: Place, name: str) -> str:
+        """The Python name in `models` of the payload at `raw`, a schema or {schemaFormat, schema}.
 
-        `name` is what to call it where it stands inline. "bytes", after a warning, for a format that is not read.
+        `name` is what to call it where it stands inline; one that is referred to has a name of its own, in whatever
+        file it stands. "bytes", after a warning, for a format that is not read.
         """
+        place = follow(raw).place
         if format_of(place) == "":
             self._warn_format(place)
             return "bytes"
-        schema = self.at(place, names.pascal(name), is_record=True)
+        schema = self.at(raw, names.pascal(name), is_record=True)
         return self._named(schema, place, name)
 
-    def headers(self, place: Place, name: str) -> str:
-        """The Python name in `models` of the record of the headers at `place`."""
-        return self.payload(place, name)
+    def headers(self, raw: Place, name: str) -> str:
+        """The Python name in `models` of the record of the headers at `raw`."""
+        return self.payload(raw, name)
 
     def _named(self, schema: Schema, place: Place, name: str) -> str:
         """A name for `schema`: its own, where it is no more than that."""
@@ -336,16 +340,16 @@ def _passed_through(root: Part) -> Place | None:
 
 def _own_name(place: Place, components: dict[str, str]) -> str:
     """What a schema is called that stands where `place` says and is referred to from elsewhere."""
-    path, _, key = place.pointer.rpartition("/")
-    holder, _, map_name = path.rpartition("/")
-    if map_name in ("definitions", "$defs", "schemas") or not holder:
+    file, _, path = place.pointer.partition("#")
+    parents = path.split("/")[1:-1]
+    if not parents or parents[-1] in _MAPS:
         return names.pascal(place.key or "Root")
     steps: list[str] = []
     pointer = place.pointer
-    while pointer and pointer not in components:
+    while pointer != f"{file}#" and pointer not in components:
         pointer, _, token = pointer.rpartition("/")
         steps.append(token)
-        if len(steps) > 1 and steps[-1] in ("messages", "schemas", "definitions", "$defs"):
+        if len(steps) > 1 and token in ("messages", *_MAPS):
             steps.pop()
             break
     owner = components.get(pointer, "")
