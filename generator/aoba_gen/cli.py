@@ -19,6 +19,7 @@ from .cli_options import (
     with_package,
     with_trust,
 )
+from .cli_breaking import breaking_command, changelog_command
 from .cli_validate import model_command, rules_command, validate_command
 from .config import Config, Target
 from .diagnostics import Refused, Report
@@ -49,6 +50,8 @@ Further commands, each with a --help of its own:
   aoba-gen validate SPEC...   check documents and write nothing
   aoba-gen model SPEC         print what templates read
   aoba-gen rules              list the rules
+  aoba-gen breaking NEW --against OLD   say what a new version breaks, and for whom
+  aoba-gen changelog OLD NEW            print what has changed, in Markdown
 \b
 Exit codes: 0 all is well; 1 the document has errors, or the output is not as generated; 2 a wrong call.
 """
@@ -70,7 +73,13 @@ def main() -> None:
     """Generate typed Python clients from AsyncAPI documents."""
 
 
-for command in (validate_command, model_command, rules_command):
+for command in (
+    validate_command,
+    model_command,
+    rules_command,
+    breaking_command,
+    changelog_command,
+):
     main.add_command(command)
 
 

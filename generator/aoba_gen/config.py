@@ -18,7 +18,17 @@ from .model import Side
 
 FILE: Final = "pyproject.toml"
 _TABLE: Final = "tool.aoba-gen"
-_SHARED: Final = ("documents", "templates", "disable", "allow-ref-root", "allow-remote", "limits")
+_SHARED: Final = (
+    "documents",
+    "templates",
+    "disable",
+    "allow-ref-root",
+    "allow-remote",
+    "limits",
+    "breaking",
+)
+_BREAKING: Final = ("accept",)
+_ACCEPT: Final = ("rule", "at", "reason")
 _OWN: Final = ("spec", "output", "package", "side", "templates")
 _RULE: Final = "config"
 
@@ -37,10 +47,21 @@ class Target:
 
 
 @dataclass(frozen=True, slots=True)
+class Accept:
+    """A change that is accepted: by its rule and the pointer of where it is found or what is around that, and why."""
+
+    rule: str
+    at: str
+    reason: str
+    place: Location
+
+
+@dataclass(frozen=True, slots=True)
 class Config:
     """What a project says; `disabled` are the rules that are off, `templates` is a folder of its own.
 
     `roots` and `hosts` are what references may read beside the documents' folders, `limits` those that are other than usual.
+    `accepts` are the changes that `aoba-gen breaking` does not hold against a document.
     """
 
     targets: tuple[Target, ...] = ()
@@ -49,6 +70,7 @@ class Config:
     roots: tuple[Path, ...] = ()
     hosts: tuple[str, ...] = ()
     limits: Mapping[str, int] = field(default_factory=dict)
+    accepts: tuple[Accept, ...] = ()
 
 
 def find_config() -> Path | None:
@@ -108,6 +130,7 @@ class _Reader:
             tuple(self._file.parent / root for root in self._texts(fields, "allow-ref-root")),
             tuple(self._texts(fields, "allow-remote")),
             dict(self._limits(fields.get("limits", {}))),
+            tuple(self._accepts(fields.get("breaking", {}))),
         )
 
     def _texts(self, fields: dict[str, object], name: str) -> Iterator[str]:
@@ -124,6 +147,22 @@ class _Reader:
             else:
                 message = f"{name!r} should be a whole number above 0, not {shown(value)}"
                 self._wrong(("limits", name), message)
+
+    def _accepts(self, table: object) -> Iterator[Accept]:
+        """The changes to accept; which rules there are is known to who compares."""
+        where: Keys = ("breaking",)
+        fields = self._fields(table, _BREAKING, where)
+        listed = self._list(fields.get("accept", []), (*where, "accept"))
+        for index, one in enumerate(listed):
+            place = (*where, "accept", index)
+            inner = self._fields(one, _ACCEPT, place)
+            texts = {name: self._text(inner, name, (*place, name)) for name in _ACCEPT}
+            for name, text in texts.items():
+                if inner and not text:
+                    self._wrong(place, f"what is accepted has no {name!r}", f'add: {name} = "..."')
+            if all(texts.values()):
+                rule, at, reason = (str(texts[name]) for name in _ACCEPT)
+                yield Accept(rule, at, reason, self._place(place))
 
     def _target(self, table: object, where: Keys) -> Target | None:
         fields = self._fields(table, _OWN, where)

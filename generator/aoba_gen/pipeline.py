@@ -49,7 +49,15 @@ def compile_model(
     source: Source, package: str | None, report: Report, options: Options = Options()
 ) -> Model:
     """The model of a loaded document; raises `Refused` with everything that is wrong with it."""
-    return _compile(check(source, report, options.access), package, report, options)
+    return check_and_compile(source, package, report, options)[1]
+
+
+def check_and_compile(
+    source: Source, package: str | None, report: Report, options: Options = Options()
+) -> tuple[Document, Model]:
+    """The document in `source` and its model; raises `Refused` with everything that is wrong with it."""
+    document = check(source, report, options.access)
+    return document, _compile(document, package, report, options)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,84 @@
+"""What has changed between two versions of an API, as a person would write it down: Markdown for a changelog."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import Final
+
+from .compare_model import Verdict, Who
+from .compare_result import Change, Comparison
+
+_SECTIONS: Final = ("Breaking", "Added", "Changed", "Removed", "Documented")
+_WHOM: Final = {
+    Who.SENDERS: "clients that send it",
+    Who.RECEIVERS: "clients that receive it",
+    Who.CALLERS: "Python code that uses it",
+}
+
+
+def changelog(found: Comparison) -> str:
+    """The section of a changelog for the new version."""
+    listed = [one for one in found.changes if not _implied(one, found.changes)]
+    lines = [f"## {found.new.version}", ""]
+    if not listed:
+        return "\n".join([*lines, "Nothing has changed.", ""])
+    for section in _SECTIONS:
+        entries = [one for one in listed if _section(one) == section]
+        if not entries:
+            continue
+        lines += [f"### {section}", ""]
+        lines += _documented(entries) if section == "Documented" else map(_entry, entries)
+        lines.append("")
+    return "\n".join(lines)
+
+
+def _section(one: Change) -> str:
+    if one.breaks:
+        return "Breaking"
+    if one.rule.endswith("description-changed"):
+        return "Documented"
+    if one.rule.endswith(("-added", "-added-required")):
+        return "Added"
+    return "Removed" if one.rule.endswith("-removed") else "Changed"
+
+
+def _entry(one: Change) -> str:
+    """One line: what it is, whom it breaks, what to do."""
+    text = f"- {_sentence(one.text)}"
+    if one.accepted:
+        return f"{text} Accepted: {_sentence(one.accepted)}"
+    if one.verdict is not Verdict.COMPATIBLE:
+        verb = "Breaks" if one.verdict is Verdict.BREAKING else "May break"
+        text += f" {verb} {_listed(_WHOM[who] for who in one.who)}."
+    return f"{text} {_sentence(one.hint)}" if one.hint else text
+
+
+def _documented(entries: list[Change]) -> list[str]:
+    """All new words in one line."""
+    what = [
+        one.text.removeprefix("the description of ").removesuffix(" has changed") for one in entries
+    ]
+    return [f"- Say more precisely what is meant by {_marked(_listed(what))}."]
+
+
+def _implied(one: Change, changes: Iterable[Change]) -> bool:
+    """Whether a new class is what a new message carries, or a new operation what sends it, so that one line will do."""
+    if one.rule != "class-added" or one.verdict is not Verdict.COMPATIBLE:
+        return False
+    return any(other.rule in ("message-added", "field-added") for other in changes)
+
+
+def _sentence(text: str) -> str:
+    marked = _marked(text)
+    return f"{marked[:1].upper()}{marked[1:]}{'' if marked.endswith('.') else '.'}"
+
+
+def _marked(text: str) -> str:
+    """Names in quotes as code."""
+    return re.sub(r"'([^'`]+)'", r"`\1`", text)
+
+
+def _listed(words: Iterable[str]) -> str:
+    *first, last = words
+    return f"{', '.join(first)} and {last}" if first else last

@@ -1,0 +1,180 @@
+"""The commands that hold two versions of a document against each other: `breaking` and `changelog`."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import click
+
+from .changelog import changelog
+from .cli_options import access, configuration, spec_files, tell, with_package, with_trust
+from .compare import RULES
+from .compare_formats import FORMATS, summary
+from .compare_result import Comparison, compared
+from .compare_version import Advice, advise
+from .config import Config
+from .diagnostics import Location, Refused, Report, suggestion
+from .history import NoHistory, Past, past
+from .document import Document
+from .model import Model, Side
+from .pipeline import Options, check_and_compile, read
+
+
+@click.command("breaking")
+@click.argument("new", required=False, metavar="NEW", type=click.Path(path_type=Path))
+@click.option(
+    "--against",
+    metavar="OLD",
+    help="The document as clients know it: a file, a folder with one of the same name, or git:REF[:PATH].",
+)
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(tuple(FORMATS)),
+    default="text",
+    show_default=True,
+    help="How to print what is found.",
+)
+@click.option(
+    "--suggest-version",
+    is_flag=True,
+    help="Say which version comes next, and exit 1 unless info.version is at least that.",
+)
+@click.option("--list-rules", is_flag=True, help="List the rules, and compare nothing.")
+@with_package
+@with_trust
+def breaking_command(
+    new: Path | None,
+    against: str | None,
+    form: str,
+    suggest_version: bool,
+    list_rules: bool,
+    package: str | None,
+    side: Side | None,
+    roots: tuple[Path, ...],
+    hosts: tuple[str, ...],
+    limits: dict[str, int],
+) -> None:
+    """Say what the document NEW breaks for clients that were made from OLD.
+
+    Compares what the documents mean, not their text. A change is accepted, with a reason, by [tool.aoba-gen.breaking] in
+    pyproject.toml or by an x-aoba-accept in NEW, at the place of the change or around it.
+
+    Exit 0 when nobody breaks, 1 when somebody does, 2 when the two cannot be compared.
+    """
+    if list_rules:
+        for rule, sentence in sorted(RULES.items()):
+            click.echo(f"{rule:28} {sentence}")
+        return
+    if against is None:
+        raise click.UsageError("Missing option '--against'.")
+    with _findings():
+        config, report = configuration((), limits)
+        _check_rules(config)
+        spec, *others = spec_files((new,) if new else (), config)
+        if others:
+            raise click.UsageError("Missing argument 'NEW': the project has several documents.")
+        options = Options(side, access=access(config, roots, hosts))
+        found = _compared(spec, against, package, options, config, report)
+    click.echo(FORMATS[form](found), nl=False)
+    for idle in found.idle:
+        text = f"{idle.place}: warning: nothing is accepted by this: no {idle.rule} at {idle.at}"
+        click.echo(text, err=True)
+    if form == "text":
+        click.echo(summary(found), err=True)
+    advice = advise(found.old.version, found.new.version, found.changes)
+    behind = suggest_version and _tell_version(advice)
+    sys.exit(1 if behind or any(one.breaks for one in found.changes) else 0)
+
+
+@click.command("changelog")
+@click.argument("old", metavar="OLD")
+@click.argument("new", metavar="NEW", type=click.Path(path_type=Path))
+@with_package
+@with_trust
+def changelog_command(
+    old: str,
+    new: Path,
+    package: str | None,
+    side: Side | None,
+    roots: tuple[Path, ...],
+    hosts: tuple[str, ...],
+    limits: dict[str, int],
+) -> None:
+    """Print what has changed from OLD to NEW, as a section of a changelog in Markdown.
+
+    OLD is a file, a folder with a document of the same name, or git:REF[:PATH].
+    """
+    with _findings():
+        config, report = configuration((), limits)
+        options = Options(side, access=access(config, roots, hosts))
+        found = _compared(new, old, package, options, config, report)
+    click.echo(changelog(found), nl=False)
+
+
+def _tell_version(advice: Advice) -> bool:
+    """Print the advice; whether the version is behind."""
+    if advice.version:
+        click.echo(f"next version: {advice.version} ({advice.part}: {advice.reason})", err=True)
+    if advice.fault:
+        click.echo(f"{advice.fault} [version-behind]", err=True)
+    return bool(advice.fault)
+
+
+def _compared(
+    spec: Path, against: str, package: str | None, options: Options, config: Config, report: Report
+) -> Comparison:
+    """Both documents, read and compared; what stands in an exported folder goes by its commit."""
+    with past(against, spec) as before:
+        wider = replace(options.access, roots=(*options.access.roots, *before.roots))
+        try:
+            old = _compiled(before.path, package, replace(options, access=wider), report.scratch())
+        except Refused as refused:
+            raise Refused(
+                replace(one, location=_named(one.location, before)) for one in refused.diagnostics
+            ) from None
+        new = _compiled(spec, package, options, report.scratch())
+        try:
+            found = compared(old, new, config.accepts)
+        except RecursionError:
+            message = "a schema holds another one too many times to be compared"
+            report.error("too-deep", message, new[0].root.location)
+            raise Refused(report.diagnostics) from None
+    changes = tuple(replace(one, old=_named(one.old, before)) for one in found.changes)
+    return replace(found, changes=changes)
+
+
+def _compiled(
+    spec: Path, package: str | None, options: Options, report: Report
+) -> tuple[Document, Model]:
+    return check_and_compile(read(spec, report), package, report, options)
+
+
+def _named(location: Location, before: Past) -> Location:
+    return replace(location, file=before.named(location.file))
+
+
+def _check_rules(config: Config) -> None:
+    report = Report()
+    for one in config.accepts:
+        if one.rule not in RULES:
+            near = suggestion(one.rule, RULES) or "'aoba-gen breaking --list-rules' lists them"
+            report.error("config", f"there is no rule {one.rule!r}", one.place, near)
+    report.raise_errors()
+
+
+@contextmanager
+def _findings() -> Iterator[None]:
+    """Tells what is refused, with exit code 2, so that 1 means a change that breaks and nothing else."""
+    try:
+        yield
+    except Refused as refused:
+        tell(refused.diagnostics)
+        sys.exit(2)
+    except NoHistory as problem:
+        click.echo(f"aoba-gen: {problem}", err=True)
+        sys.exit(2)

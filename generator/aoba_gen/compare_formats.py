@@ -1,0 +1,158 @@
+"""What was found between two documents: as text, JSON, GitHub commands, SARIF, and as a comment in Markdown."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Mapping
+from typing import Final
+
+from .compare import RULES
+from .compare_model import Verdict
+from .compare_result import Change, Comparison, counts
+from .diagnostics import Diagnostic, Severity, escaped
+from .formats import as_github, as_sarif
+
+_HEADINGS: Final = {
+    Verdict.BREAKING: "Breaks clients",
+    Verdict.RISKY: "May break clients",
+    Verdict.COMPATIBLE: "Breaks nobody",
+}
+
+
+def as_text(found: Comparison) -> str:
+    """One change after the other, the worst first."""
+    return "".join(map(_text, found.changes))
+
+
+def as_json(found: Comparison) -> str:
+    """An object with every change, and how many there are of each kind."""
+    changes = [
+        {
+            "rule": one.rule,
+            "verdict": str(one.verdict),
+            "for": [str(each) for each in one.who],
+            "message": one.text,
+            "hint": one.hint,
+            "accepted": one.accepted or None,
+            "old": _place(one, is_old=True),
+            "new": _place(one, is_old=False),
+        }
+        for one in found.changes
+    ]
+    versions = {"old": found.old.version, "new": found.new.version}
+    table = {"versions": versions, "changes": changes, "counts": counts(found.changes)}
+    return json.dumps(table, indent=2, ensure_ascii=False) + "\n"
+
+
+def github(found: Comparison) -> str:
+    """Annotations for what breaks or may break clients; what is accepted has none."""
+    return as_github(_diagnostics(found), RULES)
+
+
+def sarif(found: Comparison) -> str:
+    """A SARIF log of what breaks or may break clients; what is accepted is left out."""
+    return as_sarif(_diagnostics(found), RULES)
+
+
+def as_markdown(found: Comparison) -> str:
+    """A comment for a pull request."""
+    title = f"{found.new.title}: {found.old.version} → {found.new.version}"
+    lines = [f"### {_safe(title)}", "", _summary(found), ""]
+    for verdict, heading in _HEADINGS.items():
+        listed = [one for one in found.changes if one.verdict is verdict and not one.accepted]
+        if listed:
+            many = verdict is Verdict.COMPATIBLE
+            lines += (
+                ["<details>", f"<summary>{heading} ({len(listed)})</summary>"]
+                if many
+                else [f"**{heading}**"]
+            )
+            lines += ["", "| what | for whom | where | rule |", "|---|---|---|---|"]
+            lines += [
+                f"| {_safe(_sentence(one))} | {_whom(one)} | `{one.new}` | `{one.rule}` |"
+                for one in listed
+            ]
+            lines += ["", "</details>", ""] if many else [""]
+    if accepted := [one for one in found.changes if one.accepted]:
+        lines += ["**Accepted**", "", "| what | why | rule |", "|---|---|---|"]
+        lines += [
+            f"| {_safe(_sentence(one))} | {_safe(one.accepted)} | `{one.rule}` |"
+            for one in accepted
+        ]
+        lines.append("")
+    return "\n".join(lines)
+
+
+FORMATS: Final[Mapping[str, Callable[[Comparison], str]]] = {
+    "text": as_text,
+    "json": as_json,
+    "github": github,
+    "sarif": sarif,
+    "markdown": as_markdown,
+}
+
+
+def summary(found: Comparison) -> str:
+    """How many changes of each kind, in one line."""
+    told = [f"{count} {kind}" for kind, count in counts(found.changes).items() if count]
+    return ", ".join(told) or "no changes"
+
+
+def _text(one: Change) -> str:
+    kind = f"{one.verdict}, accepted" if one.accepted else str(one.verdict)
+    lines = [f"{one.new}: {kind}: {one.text} [{one.rule}]"]
+    if one.who:
+        lines.append(f"    for: {_whom(one)}")
+    lines.append(f"    was: {one.old}")
+    if one.accepted:
+        lines.append(f"    accepted: {one.accepted}")
+    elif one.hint:
+        lines.append(f"    hint: {one.hint}")
+    return "".join(f"{escaped(line)}\n" for line in lines)
+
+
+def _place(one: Change, *, is_old: bool) -> dict[str, object]:
+    place, pointer = (one.old, one.old_pointer) if is_old else (one.new, one.new_pointer)
+    return {
+        "file": place.file,
+        "line": place.line,
+        "column": place.column,
+        "pointer": pointer,
+    }
+
+
+def _diagnostics(found: Comparison) -> list[Diagnostic]:
+    kinds = {Verdict.BREAKING: Severity.ERROR, Verdict.RISKY: Severity.WARNING}
+    return [
+        Diagnostic(
+            one.rule,
+            f"{one.text} (breaks {_whom(one)}; was {one.old})",
+            one.new,
+            one.hint,
+            kinds[one.verdict],
+        )
+        for one in found.changes
+        if one.verdict in kinds and not one.accepted
+    ]
+
+
+def _whom(one: Change) -> str:
+    return ", ".join(map(str, one.who)) or "nobody"
+
+
+def _summary(found: Comparison) -> str:
+    breaking = sum(one.breaks for one in found.changes)
+    if breaking:
+        what = f"{breaking} change{'' if breaking == 1 else 's'}"
+        return f"**{what} would break clients that are out there.** {summary(found)}."
+    return f"Clients that are out there go on working: {summary(found)}."
+
+
+def _sentence(one: Change) -> str:
+    return f"{one.text}; {one.hint}" if one.hint and not one.accepted else one.text
+
+
+def _safe(text: str) -> str:
+    """A document's text as Markdown that says no more than that, on one line."""
+    return re.sub(r"([\\`*_{}\[\]<>|#@])", r"\\\1", escaped(text))

@@ -1,0 +1,175 @@
+"""What a comparison of two models is told in: verdicts, for whom, which way values go, rules and what they say.
+
+"Old" is the document that clients were generated from, "new" the one that is to take its place.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Generic, Protocol, TypeAlias, TypeVar
+
+from .model import Definition, Model
+
+T = TypeVar("T")
+
+
+class Verdict(StrEnum):
+    """How bad a change is; in this order."""
+
+    BREAKING = "breaking"
+    RISKY = "risky"
+    COMPATIBLE = "compatible"
+
+
+class Who(StrEnum):
+    """Whom a change breaks."""
+
+    SENDERS = "who sends"
+    RECEIVERS = "who receives"
+    CALLERS = "who calls the Python API"
+
+
+@dataclass(frozen=True, slots=True)
+class Flow:
+    """Whether clients send a value, receive it, or both."""
+
+    sent: bool = False
+    received: bool = False
+
+    def __or__(self, other: Flow) -> Flow:
+        return Flow(self.sent or other.sent, self.received or other.received)
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """Both models, their definitions by name, and what old channels and messages are called in the new one."""
+
+    old: Model
+    new: Model
+    olds: Mapping[str, Definition]
+    news: Mapping[str, Definition]
+    channels: Mapping[str, str] = field(default_factory=dict)
+    messages: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class At:
+    """What is compared, in words, where it stands in both documents (pointers), and which way its values go."""
+
+    what: str
+    old: str
+    new: str
+    flow: Flow
+    context: Context
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What a rule says of a change."""
+
+    verdict: Verdict
+    who: tuple[Who, ...]
+    text: str
+    hint: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A change, by the rule that found it; `old` and `new` are pointers into the two documents."""
+
+    rule: str
+    said: Said
+    old: str
+    new: str
+
+
+Single: TypeAlias = Callable[[T, At], Iterator[Said]]
+"""A rule about what only one of the documents has."""
+Double: TypeAlias = Callable[[T, T, At], Iterator[Said]]
+"""A rule about what both have: the old one, the new one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rules(Generic[T]):
+    """The rules about one kind of thing: where it is new, where it is gone, where it was kept."""
+
+    added: tuple[Single[T], ...] = ()
+    removed: tuple[Single[T], ...] = ()
+    kept: tuple[Double[T], ...] = ()
+
+    def sentences(self) -> dict[str, str]:
+        """Every rule's id and its sentence."""
+        rules: list[Callable[..., Iterator[Said]]] = [*self.added, *self.removed, *self.kept]
+        return {identity(rule): (rule.__doc__ or "").strip() for rule in rules}
+
+    def judge(self, old: T | None, new: T | None, at: At) -> Iterator[Finding]:
+        """What the rules say of a thing as it was and as it is."""
+        if new is None and old is not None:
+            told = [(rule, said) for rule in self.removed for said in rule(old, at)]
+            yield from (Finding(identity(rule), said, at.old, at.new) for rule, said in told)
+        elif old is None and new is not None:
+            told = [(rule, said) for rule in self.added for said in rule(new, at)]
+            yield from (Finding(identity(rule), said, at.old, at.new) for rule, said in told)
+        elif old is not None and new is not None:
+            for double in self.kept:
+                for said in double(old, new, at):
+                    yield Finding(identity(double), said, at.old, at.new)
+
+
+def identity(rule: Callable[..., Iterator[Said]]) -> str:
+    """A rule's id, which is its function's name."""
+    return rule.__name__.replace("_", "-")
+
+
+def narrows(at: At, text: str, *also: Who, hint: str = "") -> Iterator[Said]:
+    """What was allowed is refused now: an old client's message may be refused."""
+    yield _told(text, hint, *((Who.SENDERS,) if at.flow.sent else ()), *also)
+
+
+def widens(at: At, text: str, *also: Who, hint: str = "") -> Iterator[Said]:
+    """More is allowed now: an old client may get what it refuses."""
+    yield _told(text, hint, *((Who.RECEIVERS,) if at.flow.received else ()), *also)
+
+
+def differs(at: At, text: str, *also: Who, hint: str = "") -> Iterator[Said]:
+    """What was allowed is refused, and what was refused is allowed."""
+    senders = (Who.SENDERS,) if at.flow.sent else ()
+    receivers = (Who.RECEIVERS,) if at.flow.received else ()
+    yield _told(text, hint, *senders, *receivers, *also)
+
+
+def breaks(text: str, *who: Who, hint: str = "") -> Iterator[Said]:
+    """It breaks these, whichever way values go."""
+    yield Said(Verdict.BREAKING, who, text, hint)
+
+
+def risks(text: str, *who: Who, hint: str = "") -> Iterator[Said]:
+    """It may break these: what they do with a value decides."""
+    yield Said(Verdict.RISKY, who, text, hint)
+
+
+def helps(text: str, hint: str = "") -> Iterator[Said]:
+    """It breaks nobody."""
+    yield Said(Verdict.COMPATIBLE, (), text, hint)
+
+
+class Described(Protocol):
+    """What the document says something about."""
+
+    @property
+    def doc(self) -> str: ...
+
+
+def description_changed(old: Described, new: Described, at: At) -> Iterator[Said]:
+    """What is said about something has other words."""
+    before, after = (
+        one.doc.partition("\n\n")[2] if isinstance(one, Model) else one.doc for one in (old, new)
+    )
+    if before != after:
+        yield from helps(f"the description of {at.what} has changed")
+
+
+def _told(text: str, hint: str, *who: Who) -> Said:
+    return Said(Verdict.BREAKING if who else Verdict.COMPATIBLE, who, text, hint if who else "")
