@@ -139,7 +139,12 @@ def discriminator_changed(old: Channel, new: Channel, at: At) -> Iterator[Said]:
     if (old.discriminator, old.in_headers) != (new.discriminator, new.in_headers):
         before, after = (_told_apart(each) for each in (old, new))
         text = f"the messages of {at.what} are told apart by {after}, no longer by {before}"
-        yield from differs(at, text)
+        if old.discriminator is None:
+            yield from helps(text)
+        elif new.discriminator is None:
+            yield from risks(text, Who.RECEIVERS)
+        else:
+            yield from differs(at, text)
 
 
 def channel_message_added(old: Channel, new: Channel, at: At) -> Iterator[Said]:

@@ -69,9 +69,7 @@ def format_changed(old: Schema, new: Schema, at: At) -> Iterator[Said]:
     if old.format is None:
         yield from _narrows(at, f"{at.what} has the format {shown(new.format)} now")
     elif new.format is None:
-        yield from _widens(
-            at, f"{at.what} has the format {shown(old.format)} no longer", Who.CALLERS
-        )
+        yield from _widens(at, f"{at.what} has the format {shown(old.format)} no longer")
     else:
         text = f"the format of {at.what} is {shown(new.format)}; it was {shown(old.format)}"
         yield from differs(at, text)
