@@ -137,7 +137,11 @@ def _compared(
             raise Refused(
                 replace(one, location=_named(one.location, before)) for one in refused.diagnostics
             ) from None
-        new = _compiled(spec, package, options, report.scratch())
+        new = _compiled(spec, package, replace(options, side=old[1].side), report.scratch())
+        if options.side is None and new[0].default_side != old[1].side:
+            text = f"{spec}: warning: AsyncAPI {new[0].version} speaks to the other side than {old[0].version}: "
+            text += f"generate with --side {old[1].side}, as it is compared here"
+            click.echo(text, err=True)
         try:
             found = compared(old, new, config.accepts)
         except RecursionError:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from functools import partial
 from typing import Final, TypeAlias
@@ -14,7 +14,7 @@ from .compare_rules_api import API, CHANNELS, PARAMETERS, SERVERS
 from .compare_rules_fields import CLASSES, FIELDS
 from .compare_rules_operations import MESSAGES, OPERATIONS
 from .compare_rules_schemas import SCHEMAS, VALUES, Values
-from .compare_schemas import Held, Walk, kinds, values
+from .compare_schemas import Held, Walk, fields, kinds, values
 from .diagnostics import shown
 from .model import Alias, Channel, Definition, Enum, Message, Model, Operation, Record, Schema
 
@@ -57,12 +57,15 @@ class _Comparison:
         self._old, self._new = old, new
         self._old_field, self._new_field = old_field, new_field
         old_tags, new_tags = tags(old), tags(new)
+        olds = {one.python: one for one in old.definitions}
+        news = {one.python: one for one in new.definitions}
         self._messages = matched(
             old.messages,
             new.messages,
             lambda one: one.name,
             lambda one, is_old: (old_tags if is_old else new_tags).get(one.name),
             lambda one, _: (one.payload, one.headers, one.content_type) if one.payload else None,
+            lambda one, is_old: _shape(one, olds if is_old else news),
         )
         messages = {was.name: now.name for was, now in both(self._messages)}
         self._channels = matched(
@@ -82,8 +85,8 @@ class _Comparison:
         self._context = Context(
             old,
             new,
-            {one.python: one for one in old.definitions},
-            {one.python: one for one in new.definitions},
+            olds,
+            news,
             channels,
             messages,
         )
@@ -288,6 +291,12 @@ def _field_text(held: Held | None) -> str:
 
 def _names(channel: Channel, names: dict[str, str]) -> tuple[str, ...] | None:
     return tuple(sorted(names.get(one.name, one.name) for one in channel.messages)) or None
+
+
+def _shape(message: Message, found: Mapping[str, Definition]) -> tuple[object, ...] | None:
+    """What a message carries, whatever its class is called."""
+    held = fields(message.payload or "", found).values()
+    return tuple(sorted((one.field.name, one.field.required) for one in held)) or None
 
 
 def _essence(

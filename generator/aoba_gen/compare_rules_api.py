@@ -117,11 +117,12 @@ def channel_removed(old: Channel, at: At) -> Iterator[Said]:
 def channel_renamed(old: Channel, new: Channel, at: At) -> Iterator[Said]:
     """A channel with the same address or messages has another name."""
     if old.name != new.name:
-        text = (
-            f"channel {shown(old.name)} seems to be called {shown(new.name)} now: {old.constant} and {old.union} "
-            f"become {new.constant} and {new.union}"
-        )
-        yield from breaks(text, Who.CALLERS, hint="what goes over the wire is the same")
+        text = f"channel {shown(old.name)} seems to be called {shown(new.name)} now"
+        if (old.constant, old.union) == (new.constant, new.union):
+            yield from helps(text)
+        else:
+            text += f": {old.constant} and {old.union} become {new.constant} and {new.union}"
+            yield from breaks(text, Who.CALLERS, hint="what goes over the wire is the same")
 
 
 def channel_address_changed(old: Channel, new: Channel, at: At) -> Iterator[Said]:

@@ -40,9 +40,11 @@ def operation_renamed(old: Operation, new: Operation, at: At) -> Iterator[Said]:
     """An operation that does the same has another name."""
     if old.name != new.name:
         text = f"operation {shown(old.name)} seems to be called {shown(new.name)} now"
-        if old.method != new.method:
+        if old.method == new.method:
+            yield from helps(text)
+        else:
             text += f": {old.method} becomes {new.method}"
-        yield from breaks(text, Who.CALLERS, hint="what goes over the wire is the same")
+            yield from breaks(text, Who.CALLERS, hint="what goes over the wire is the same")
 
 
 def method_renamed(old: Operation, new: Operation, at: At) -> Iterator[Said]:
@@ -193,11 +195,15 @@ def message_removed(old: Message, at: At) -> Iterator[Said]:
 def message_renamed(old: Message, new: Message, at: At) -> Iterator[Said]:
     """A message that carries the same has another name."""
     if old.name != new.name:
-        text = (
-            f"message {shown(old.name)} seems to be called {shown(new.name)} now: its constant {old.constant} and "
-            f"its hook become {new.constant} and {_hook(new, at.context.new) or 'none'}"
-        )
-        yield from breaks(text, Who.CALLERS, hint="what goes over the wire is the same")
+        before = old.constant, _hook(old, at.context.old)
+        after = new.constant, _hook(new, at.context.new)
+        text = f"message {shown(old.name)} seems to be called {shown(new.name)} now"
+        if before == after:
+            yield from helps(text)
+        else:
+            names = (" and ".join(filter(None, each)) for each in (before, after))
+            text += ": {} become {}".format(*names)
+            yield from breaks(text, Who.CALLERS, hint="what goes over the wire is the same")
 
 
 def hook_renamed(old: Message, new: Message, at: At) -> Iterator[Said]:
