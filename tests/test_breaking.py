@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
+import json
 import re
-from collections.abc import Callable
+import shutil
+import subprocess
+import textwrap
+from collections import Counter
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final, TypeAlias
 
@@ -14,6 +20,7 @@ from click.testing import Result
 Cli: TypeAlias = Callable[..., Result]
 
 CASES: Final = Path(__file__).parent / "cases" / "breaking"
+OFFICIAL: Final = Path(__file__).parents[2] / "shared" / "corpus" / "documents" / "asyncapi__spec"
 NAMES: Final = sorted(place.name for place in CASES.iterdir())
 
 
@@ -39,3 +46,204 @@ def test_every_rule_has_a_case_and_a_sentence() -> None:
     assert set(NAMES) == set(RULES)
     for sentence in RULES.values():
         assert re.fullmatch(r"[A-Z][^\n]*\.", sentence)
+
+
+def test_the_documentation_lists_every_rule(cli: Cli, root: Path) -> None:
+    text = (root / "docs" / "breaking.md").read_text()
+    listed = cli("breaking", "--list-rules").stdout
+    for rule, sentence in RULES.items():
+        assert f"| `{rule}` | {sentence} |" in text
+        assert re.search(rf"^{rule} +{re.escape(sentence)}$", listed, re.MULTILINE)
+
+
+@pytest.fixture
+def pair(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder, the current one, with a document that breaks its predecessor in one place for three kinds of people."""
+    shutil.copytree(CASES / "field-renamed", tmp_path, dirs_exist_ok=True)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_json_holds_what_the_text_does(cli: Cli, pair: Path) -> None:
+    result = cli("breaking", "new.yaml", "--against", "old.yaml", "--format", "json")
+    told = json.loads(result.stdout)
+    assert result.exit_code == 1
+    assert told["counts"] == {"breaking": 2, "risky": 0, "compatible": 0, "accepted": 0}
+    first = told["changes"][0]
+    assert (first["rule"], first["verdict"]) == ("field-renamed", "breaking")
+    assert first["for"] == ["who calls the Python API"]
+    for side, name in (("old", "colour"), ("new", "color")):
+        assert first[side]["pointer"] == f"#/components/schemas/Set/properties/{name}"
+        lines = (pair / first[side]["file"]).read_text().splitlines()
+        assert lines[first[side]["line"] - 1][first[side]["column"] - 1 :] == f"{name}:"
+
+
+def test_github_and_sarif_name_the_new_place(cli: Cli, pair: Path) -> None:
+    github = cli("breaking", "new.yaml", "--against", "old.yaml", "--format", "github").stdout
+    assert github.startswith(
+        "::error file=new.yaml,line=48,col=9,title=field-renamed::field 'colour'"
+    )
+    assert github.count("\n") == 2
+    log = json.loads(
+        cli("breaking", "new.yaml", "--against", "old.yaml", "--format", "sarif").stdout
+    )
+    result = log["runs"][0]["results"][0]
+    assert (result["ruleId"], result["level"]) == ("field-renamed", "error")
+    rule = log["runs"][0]["tool"]["driver"]["rules"][0]
+    assert rule["shortDescription"]["text"] == RULES["field-renamed"]
+
+
+def test_markdown_is_a_comment_for_a_pull_request(cli: Cli, pair: Path) -> None:
+    text = cli("breaking", "new.yaml", "--against", "old.yaml", "--format", "markdown").stdout
+    assert "**2 changes would break clients that are out there.**" in text
+    rows = [line for line in text.splitlines() if line.startswith("| ")]
+    assert len(rows) == 3
+    assert all(len(re.findall(r"(?<!\\)\|", row)) == 5 for row in rows)
+
+
+ACCEPT: Final = """
+[[tool.aoba-gen.breaking.accept]]
+rule = "field-renamed"
+at = "#/components/schemas/Set"
+reason = "no client of ours has lamps in colour"
+"""
+
+
+def test_a_change_is_accepted_by_rule_and_place(cli: Cli, pair: Path) -> None:
+    (pair / "pyproject.toml").write_text(ACCEPT)
+    result = cli("breaking", "new.yaml", "--against", "old.yaml")
+    assert "breaking, accepted: field 'colour' of Set" in result.stdout
+    assert "    accepted: no client of ours has lamps in colour\n" in result.stdout
+    assert (result.exit_code, result.stderr) == (1, "1 breaking, 1 accepted\n")
+    (pair / "pyproject.toml").write_text(ACCEPT + ACCEPT.replace("/Set", "/State"))
+    assert cli("breaking", "new.yaml", "--against", "old.yaml").exit_code == 0
+
+
+def test_a_change_is_accepted_where_it_is_made(cli: Cli, pair: Path) -> None:
+    place = pair / "new.yaml"
+    accept = (
+        "    {0}:\n      x-aoba-accept:\n        field-renamed: nobody minds\n      type: object"
+    )
+    text = place.read_text()
+    for name in ("Set", "State"):
+        text = text.replace(f"    {name}:\n      type: object", accept.format(name))
+    place.write_text(text)
+    result = cli("breaking", "new.yaml", "--against", "old.yaml")
+    assert result.stdout.count("    accepted: nobody minds\n") == 2
+    assert (result.exit_code, result.stderr) == (0, "2 accepted\n")
+
+
+def test_what_accepts_nothing_is_told_of(cli: Cli, pair: Path) -> None:
+    (pair / "pyproject.toml").write_text(ACCEPT.replace("/Set", "/Sat"))
+    result = cli("breaking", "new.yaml", "--against", "old.yaml")
+    assert (
+        "pyproject.toml:2:1: warning: nothing is accepted by this: no field-renamed at"
+        in result.stderr
+    )
+    (pair / "pyproject.toml").write_text(ACCEPT.replace('"field-renamed"', '"field-renamd"'))
+    result = cli("breaking", "new.yaml", "--against", "old.yaml")
+    assert result.exit_code == 2
+    assert "there is no rule 'field-renamd' [config]\n    hint: did you mean" in result.stderr
+    (pair / "pyproject.toml").write_text(ACCEPT.replace("reason", "reasons"))
+    result = cli("breaking", "new.yaml", "--against", "old.yaml")
+    assert (result.exit_code, "what is accepted has no 'reason'" in result.stderr) == (2, True)
+
+
+def git(folder: Path, *words: str) -> None:
+    who = ("-c", "user.name=a", "-c", "user.email=a@example.org")
+    subprocess.run(["git", *who, *words], cwd=folder, check=True, capture_output=True)
+
+
+def test_old_is_what_a_commit_holds(cli: Cli, pair: Path) -> None:
+    """References into other files are those of the same commit."""
+    text = (pair / "old.yaml").read_text()
+    spec, parts = pair / "spec" / "lamp.yaml", pair / "spec" / "parts" / "set.yaml"
+    parts.parent.mkdir(parents=True)
+    head, _, schemas = text.partition("    Set:\n      type: object")
+    body, _, state = schemas.partition("    State:\n      type")
+    spec.write_text(f"{head}    Set:\n      $ref: parts/set.yaml\n    State:\n      type{state}")
+    parts.write_text(textwrap.dedent(f"      type: object{body}"))
+    for words in (("init", "-q", "-b", "main"), ("add", "spec"), ("commit", "-qm", "first")):
+        git(pair, *words)
+    assert cli("breaking", spec, "--against", "git:main").exit_code == 0
+    parts.write_text(parts.read_text().replace("colour:", "color:"))
+    result = cli("breaking", spec, "--against", "git:main")
+    assert result.exit_code == 1
+    assert f"{parts}:" in result.stdout
+    assert "    was: main:spec/parts/set.yaml:" in result.stdout
+    assert cli("breaking", "new.yaml", "--against", "git:HEAD:spec/lamp.yaml").exit_code == 1
+    for wrong in ("git:nowhere", "git:main:nothing.yaml", "git:--help"):
+        result = cli("breaking", spec, "--against", wrong)
+        assert (result.exit_code, result.stderr.startswith("aoba-gen: ")) == (2, True)
+
+
+def test_old_is_what_a_folder_holds(cli: Cli, pair: Path) -> None:
+    (pair / "released").mkdir()
+    shutil.copy(pair / "old.yaml", pair / "released" / "new.yaml")
+    result = cli("breaking", "new.yaml", "--against", "released")
+    assert (result.exit_code, "was: released/new.yaml:48:9" in result.stdout) == (1, True)
+
+
+def test_what_cannot_be_compared_is_no_finding(cli: Cli, pair: Path) -> None:
+    assert cli("breaking", "new.yaml").exit_code == 2
+    assert cli("breaking", "new.yaml", "--against", "nothing.yaml").exit_code == 2
+    (pair / "old.yaml").write_text("asyncapi: 3.0.0\n")
+    result = cli("breaking", "new.yaml", "--against", "old.yaml")
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert "old.yaml:1:1: the document has no 'info'" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("case", "old", "new", "wanted", "code"),
+    [
+        ("field-renamed", "1.4.2", "1.4.3", "2.0.0 (major: 2 breaking changes)", 1),
+        ("field-renamed", "1.4.2", "2.0.0", "2.0.0 (major: 2 breaking changes)", 1),
+        ("field-renamed", "0.4.2", "0.5.0", "0.5.0 (major: 2 breaking changes)", 1),
+        ("field-added", "1.4.2", "1.5.0", "1.5.0 (minor: what has changed breaks nobody)", 0),
+        ("field-added", "1.4.2", "1.4.9", "1.5.0 (minor: what has changed breaks nobody)", 1),
+        ("description-changed", "1.4.2", "1.4.3", "1.4.3 (patch: only words have changed)", 0),
+        ("description-changed", "1.4.2", "1.4.2", "1.4.3 (patch: only words have changed)", 1),
+        ("description-changed", "1.4.2", "spring", "1.4.3 (patch: only words have changed)", 1),
+    ],
+)
+def test_the_next_version(
+    cli: Cli, tmp_path: Path, case: str, old: str, new: str, wanted: str, code: int
+) -> None:
+    for name, version in (("old.yaml", old), ("new.yaml", new)):
+        text = (CASES / case / name).read_text().replace("version: 1.0.0", f"version: {version}")
+        (tmp_path / name).write_text(text)
+    files = (tmp_path / "new.yaml", "--against", tmp_path / "old.yaml")
+    result = cli("breaking", *files, "--suggest-version")
+    assert f"next version: {wanted}\n" in result.stderr
+    is_behind = new not in wanted and not new.startswith(wanted[:5])
+    assert ("[version-behind]" in result.stderr) is is_behind
+    assert result.exit_code == code
+
+
+def successive() -> Iterator[tuple[str, str]]:
+    """Official examples in one version of the specification and in the next."""
+    if not OFFICIAL.is_dir():
+        return
+    known: dict[str, list[str]] = {}
+    for tag in (*sorted(place.name for place in OFFICIAL.glob("@*")), "."):
+        for place in sorted((OFFICIAL / tag / "examples").rglob("*.y*ml")):
+            name = place.relative_to(OFFICIAL / tag / "examples").as_posix().removeprefix("2.0.0/")
+            name = re.sub(r"(-asyncapi)?\.ya?ml$", "", name)
+            known.setdefault(name, []).append(place.relative_to(OFFICIAL).as_posix())
+    for places in known.values():
+        yield from itertools.pairwise(places)
+
+
+@pytest.mark.corpus
+@pytest.mark.skipif(
+    not OFFICIAL.is_dir(), reason="../shared/corpus/documents is not beside the checkout"
+)
+def test_the_official_examples_from_version_to_version(cli: Cli) -> None:
+    """An exception would reach us: whatever two real documents hold, it is told in words."""
+    pairs = list(successive())
+    assert len(pairs) > 100
+    codes = Counter(
+        cli("breaking", OFFICIAL / new, "--against", OFFICIAL / old).exit_code for old, new in pairs
+    )
+    assert set(codes) == {0, 1, 2}
+    assert codes[0] > 80
