@@ -1,9 +1,8 @@
 """{path: text} against the disk: a Plan, its writing, the manifest; never outside the package.
 
-The manifest names what is ours, with the digest of what we wrote. A run stages all in a temporary
-folder inside the package folder, then moves into place a journal (the manifest plus the `pending`
-digests), each file, and the new manifest. What fails is undone. What a killed run left half-way is
-known by its journal: the next run clears it up, and takes none of it for hand-edited.
+The manifest names what is ours, with the digest of what we wrote. A run builds the whole package
+folder anew in a staging folder beside it, where files that stay are linked, then lets the two change
+places (`swap`). So what fails or is killed has changed nothing; the next run sweeps its staging folder.
 """
 
 from __future__ import annotations
@@ -13,6 +12,7 @@ import hashlib
 import json
 import os
 import re
+import shutil
 import stat
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -20,9 +20,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
+from .swap import NEW, OLD, heal, mirror, put_in_place, rescue
+
 MANIFEST = ".aoba-gen.json"
 _RESERVED = ".aoba-gen"
-_STAGING = re.compile(r"\.aoba-gen-[0-9a-f]{16}")
 _PLAIN: int = sum(getattr(os, f"O_{flag}", 0) for flag in ("NOFOLLOW", "NONBLOCK", "BINARY"))
 
 
@@ -104,7 +105,7 @@ class Plan:
 def sealed(folder: Path, seal: str) -> tuple[str, ...] | None:
     """The files of a whole, unedited output with this seal; None when `plan` has to look."""
     try:
-        known, files, _ = _record(_read(folder, MANIFEST))
+        known, files = _record(_read(folder, MANIFEST))
         found = {path: _digest(data) for path in files if (data := _read(folder, path)) is not None}
     except Unwritable:
         return None
@@ -120,10 +121,10 @@ def plan(files: Mapping[str, str], folder: Path, seal: str) -> Plan:
     if not around.is_dir():
         raise _refusal(around, f"it is {_kind(around)}, not a folder; choose another folder")
     found = _read(folder, MANIFEST)
-    _, recorded, pending = _record(found)
+    _, recorded = _record(found)
     changes: list[Change] = []
     ours: dict[str, str] = {}
-    for path in sorted({*files, *recorded, *pending}):
+    for path in sorted({*files, *recorded}):
         new = files.get(path)
         data = _read(folder, path)
         if data is None:
@@ -133,15 +134,13 @@ def plan(files: Mapping[str, str], folder: Path, seal: str) -> Plan:
         digest, known = _digest(data), recorded.get(path)
         if new is not None and data == new.encode():
             state, ours[path] = State.UNCHANGED, digest
-        elif digest in (known, pending.get(path)):
+        elif digest == known:
             state, ours[path] = State.EXTRA if new is None else State.STALE, digest
         elif known is not None:
             # Kept under the digest of what was edited: it stays an edit until it is undone.
             state, ours[path] = State.EDITED, known
-        elif new is not None:
-            state = State.FOREIGN
         else:
-            continue  # a killed run meant to write here; what stands here is someone else's
+            state = State.FOREIGN
         old = None
         with suppress(UnicodeDecodeError):
             old = data.decode()
@@ -183,98 +182,80 @@ def apply(plan: Plan, *, force: bool = False) -> Outcome:
     try:
         run.begin()
         return run.write(plan, force)
-    except BaseException as error:
-        run.undo()
-        if isinstance(error, OSError):
-            raise _failure(run.at, error, run.staging if run.stuck else None) from error
-        raise
+    except OSError as error:
+        raise _failure(run.at, error) from error
     finally:
         run.end()
 
 
 class _Run:
-    """One writing: its lock, its staging folder, and what it takes to undo it."""
+    """One writing: its lock, its staging folder beside the package, and the folders it made."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.at = folder  # what is being worked on, for the message of a failure
-        self.staging = folder / f"{_RESERVED}-{os.urandom(8).hex()}"
+        self.staging = folder.parent / f"{_RESERVED}-{folder.name}-{os.urandom(8).hex()}"
         self.made: list[Path] = []  # folders, outermost first
-        self.steps: list[tuple[Path, str | None, Path, Path]] = []  # target, text, new, old
-        self.reached = 0
-        self.stuck = False  # the old files could not all be put back
         self.lock: int | None = None
 
     def begin(self) -> None:
-        """Make the package folder, wait for other runs on it, sweep up after killed ones."""
-        self._make(self.folder)
+        """Make the folder around the package, wait for other runs there, sweep up after killed ones."""
+        self._make(self.folder.parent)
         with suppress(ImportError, OSError):  # no locks here: unique names still part the runs
             import fcntl
 
-            self.lock = os.open(self.folder, os.O_RDONLY)
+            self.lock = os.open(self.folder.parent, os.O_RDONLY)
             fcntl.flock(self.lock, fcntl.LOCK_EX)
-            _clear(*_stagings(self.folder))
+            for staging in _stagings(self.folder):
+                heal(staging, self.folder)
+                shutil.rmtree(staging, ignore_errors=True)
+        self.at = self.folder
         os.mkdir(self.staging, 0o700)
 
     def write(self, planned: Plan, force: bool) -> Outcome:
-        """Plan again under the lock; stage; save the old; move: journal, files, manifest."""
+        """Plan again under the lock; build the whole folder anew beside the old one; let them change places."""
         files = {c.path: c.new for c in planned.changes if c.new is not None}
         now = plan(files, self.folder, planned.seal)
-        _, recorded, pending = _record(_read(self.folder, MANIFEST))
         touched, outcome = now.touched(force=force), now.outcome(force=force)
-        if touched:
-            coming = {path: _digest(files[path].encode()) for path in outcome.written}
-            self._add(MANIFEST, _dump({"seal": "", "files": now.ours, "pending": coming}))
-        for change in sorted(touched, key=lambda change: change.new is not None):
-            self._add(change.path, change.new)
-        self._add(MANIFEST, _manifest(now.changes, now.ours, now.seal, force=force))
-        for self.at, text, new, old in self.steps:
-            if text is not None:
-                _create(new, text.encode())
-            _save(self.at, old)
-        for target, text, new, _ in self.steps:
-            self.reached += 1
-            self._make(target.parent)
-            self.at = target
-            if text is None:
-                os.unlink(target)
-            else:
-                os.replace(new, target)
-        for path in {*recorded, *pending} - files.keys():
+        replaced = [change.path for change in touched] + [MANIFEST]
+        new = self.staging / NEW
+        if self.folder.is_dir():
+            mirror(self.folder, new, replaced)
+        else:
+            os.mkdir(new)
+        for path in self._gone(now):
             with suppress(OSError):  # not empty: it stays
                 for place in list(Path(path).parents)[:-1]:
-                    os.rmdir(self.folder / place)
+                    os.rmdir(new / place)
+        texts = {change.path: change.new for change in touched if change.new is not None}
+        texts[MANIFEST] = _manifest(now.changes, now.ours, now.seal, force=force)
+        for path, text in texts.items():
+            self.at = self.folder / path
+            (new / path).parent.mkdir(parents=True, exist_ok=True)
+            _create(new / path, text.encode())
+        self.at = self.folder
+        put_in_place(self.staging, self.folder)
+        for old in (new, self.staging / OLD):
+            rescue(old, self.folder, replaced)
         return outcome
 
-    def undo(self) -> None:
-        """Put the old files back, newest first; the journal last, and only if all are back."""
-        for target, _, new, old in reversed(self.steps[: self.reached]):
-            if os.path.lexists(new) or (self.stuck and target.name == MANIFEST):
-                continue  # the step that failed, or the journal that the next run needs
-            try:
-                if os.path.lexists(old):
-                    os.replace(old, target)
-                else:
-                    target.unlink(missing_ok=True)
-            except OSError:
-                self.stuck = True
+    def _gone(self, now: Plan) -> list[str]:
+        """The files that stood in the folder once and are no longer generated."""
+        recorded = _record(_read(self.folder, MANIFEST))[1]
+        coming = {change.path for change in now.changes if change.new is not None}
+        return [path for path in recorded if path not in coming]
 
     def end(self) -> None:
         """Remove the staging folder, and folders made for nothing; let the next run in."""
         try:
-            if not self.stuck:
-                _clear(self.staging)
+            heal(self.staging, self.folder)
+            shutil.rmtree(self.staging, ignore_errors=True)
             with suppress(OSError):  # not empty: it stays
                 for place in reversed(self.made):
                     os.rmdir(place)
         finally:
             if self.lock is not None:
                 os.close(self.lock)
-
-    def _add(self, path: str, text: str | None) -> None:
-        staged = self.staging / str(len(self.steps))
-        new, old = staged.with_suffix(".new"), staged.with_suffix(".old")
-        self.steps.append((self.folder / path, text, new, old))
 
     def _make(self, place: Path) -> None:
         if not place.is_dir():
@@ -285,19 +266,17 @@ class _Run:
                 self.made.append(place)
 
 
-def _record(data: bytes | None) -> tuple[str, dict[str, str], dict[str, str]]:
-    """A manifest's seal, files and journal: none if it is damaged, no seal if an entry is odd."""
+def _record(data: bytes | None) -> tuple[str, dict[str, str]]:
+    """A manifest's seal and files: none if it is damaged, no seal if an entry is odd."""
     tree: object = None
     with suppress(ValueError, RecursionError):
         tree = json.loads(data or b"")
     if not isinstance(tree, dict):
-        return "", {}, {}
-    seal, tables = tree.get("seal"), [tree.get("files"), tree.get("pending", {})]
-    files, pending = good = [
-        {k: v for k, v in table.items() if _inside(k) and isinstance(v, str)}
-        for table in (table if isinstance(table, dict) else {} for table in tables)
-    ]
-    return seal if isinstance(seal, str) and good == tables else "", files, pending
+        return "", {}
+    seal, table = tree.get("seal"), tree.get("files")
+    named = table if isinstance(table, dict) else {}
+    files = {k: v for k, v in named.items() if _inside(k) and isinstance(v, str)}
+    return seal if isinstance(seal, str) and files == table else "", files
 
 
 def _manifest(changes: Sequence[Change], ours: Mapping[str, str], seal: str, *, force: bool) -> str:
@@ -349,30 +328,13 @@ def _create(place: Path, data: bytes) -> None:
         os.fsync(handle)
 
 
-def _save(target: Path, place: Path) -> None:
-    """Keep what is at `target`, if anything, at `place` too; as a link, which needs no room."""
-    if os.path.lexists(target):
-        try:
-            os.link(target, place)
-        except OSError:  # no links here
-            _create(place, target.read_bytes())
-
-
 def _stagings(folder: Path) -> list[Path]:
-    """The staging folders of runs that are under way or were killed."""
-    with suppress(OSError), os.scandir(folder) as entries:
+    """The staging folders of runs on that package that are under way or were killed."""
+    name = re.compile(rf"{re.escape(_RESERVED)}-{re.escape(folder.name)}-[0-9a-f]{{16}}")
+    with suppress(OSError), os.scandir(folder.parent) as entries:
         folders = (entry.name for entry in entries if entry.is_dir(follow_symlinks=False))
-        return [folder / name for name in folders if _STAGING.fullmatch(name)]
+        return [folder.parent / found for found in folders if name.fullmatch(found)]
     return []
-
-
-def _clear(*stagings: Path) -> None:
-    """Remove staging folders and what runs put there, nothing else."""
-    for staging in stagings:
-        with suppress(OSError):
-            for place in (*staging.glob("*.new"), *staging.glob("*.old")):
-                os.unlink(place)
-            os.rmdir(staging)
 
 
 def _digest(data: bytes) -> str:
@@ -385,12 +347,11 @@ def _kind(place: Path) -> str:
     return kinds.get(mode, "a pipe, socket or device")
 
 
-def _failure(place: Path, error: OSError, left: Path | None = None) -> Unwritable:
-    """The complaint for a system error; `left` holds old files that could not be put back."""
+def _failure(place: Path, error: OSError) -> Unwritable:
+    """The complaint for a system error."""
     reason = (error.strerror or type(error).__name__).lower()
-    state = f"the old files are in {left.name}" if left else "nothing was changed"
     advice = "make room" if error.errno in (errno.ENOSPC, errno.EDQUOT) else "make it writable"
-    return _refusal(place, f"{reason}; {state}; {advice} or choose another folder")
+    return _refusal(place, f"{reason}; nothing was changed; {advice} or choose another folder")
 
 
 def _refusal(place: Path, reason: str) -> Unwritable:
