@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import traceback
+from itertools import pairwise
 from pathlib import Path
 from typing import Final
 
@@ -123,6 +124,14 @@ def _without_idle_imports(text: str) -> str:
     return "".join(lines)
 
 
+def _classes(text: str) -> list[str]:
+    """`text` cut before each class at its top level; what stands between two classes goes with the first."""
+    lines = text.split("\n")
+    starts = [node.lineno - 1 for node in ast.parse(text).body if isinstance(node, ast.ClassDef)]
+    cuts = pairwise([0, *starts, len(lines)])
+    return ["\n".join(lines[start:end]).rstrip() + "\n" for start, end in cuts]
+
+
 def _formatted(path: str, text: str, templates: Path | None) -> str:
     import black
     from black.mode import Mode, TargetVersion
@@ -132,7 +141,11 @@ def _formatted(path: str, text: str, templates: Path | None) -> str:
     own = templates / f"{path}.j2" if templates else None
     is_own = own is not None and own.is_file()
     try:
-        formatted = black.format_str(text, mode=mode)
+        # Class by class where a file may be long: half the memory, and what is right is not read twice.
+        parts = _classes(text) if path == "models.py" and not is_own else [text]
+        formatted = "
+
+".join(black.format_str(part, mode=mode) for part in parts)
         tree = ast.parse(formatted)
     except (InvalidInput, SyntaxError, ValueError, RecursionError, MemoryError) as error:
         if is_own:
