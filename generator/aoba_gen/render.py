@@ -143,9 +143,7 @@ def _formatted(path: str, text: str, templates: Path | None) -> str:
     try:
         # Class by class where a file may be long: half the memory, and what is right is not read twice.
         parts = _classes(text) if path == "models.py" and not is_own else [text]
-        formatted = "
-
-".join(black.format_str(part, mode=mode) for part in parts)
+        formatted = "\n\n".join(black.format_str(part, mode=mode) for part in parts)
         tree = ast.parse(formatted)
     except (InvalidInput, SyntaxError, ValueError, RecursionError, MemoryError) as error:
         if is_own:
