@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import itertools
 import json
+import re
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -172,6 +173,26 @@ def test_classes_may_have_the_names_of_what_is_imported(generate: Generate) -> N
 )
 def test_what_cannot_be_meant_is_refused(refuse: Refuse, schema: str, said: str) -> None:
     assert said in refuse(f"P: {{type: object, properties: {{x: {schema}}}}}")
+
+
+def test_a_text_says_its_format_where_its_type_does_not(generate: Generate) -> None:
+    package = generate("""
+        P:
+          type: object
+          properties:
+            sent: {type: string, format: date-time, description: When it left.}
+            link: {type: string, format: uri}
+            id: {type: string, format: uuid, description: Its id.}
+        """)
+    text = Path(str(package.models.__file__)).read_text()
+    docs = re.findall(r'^    """(.*)"""$', text, re.MULTILINE)
+    assert docs == ["When it left (format: date-time).", "Format: uri", "Its id."]
+
+
+def test_a_channel_of_one_type_has_no_other_name_for_it(generate: Generate) -> None:
+    package = generate("P: {type: object, properties: {n: {type: integer}}}")
+    assert package.decode.__annotations__["return"] == "models.P"
+    assert not [name for name in package.__all__ if name.endswith("Message")]
 
 
 def test_the_client_keeps_its_own_names() -> None:

@@ -66,17 +66,19 @@ class Channels:
         text = place.text("address") if address and address.value() is not None else None
         called = sayable(name, "root")
         messages = self._messages.of_channel(name, place)
+        carried = expression(message.type for message in messages) or "bytes"
+        union = f"{names.pascal(called)}Message" if " | " in carried else ""
         made = Channel(
             name=name,
             constant=self._scope.settle(name, place.location, _constant(called)),
-            union=self._scope.settle(name, place.location, f"{names.pascal(called)}Message"),
-            type=expression(message.type for message in messages) or "bytes",
+            union=self._scope.settle(name, place.location, union) if union else carried,
+            type=carried,
             pointer=place.pointer,
             address=text,
             parameters=self._parameters(text or "", called, place),
             messages=messages,
             doc=described(place),
-            union_doc=f"Any message of the channel {name}",
+            union_doc=f"Any message of the channel {name}" if union else "",
         )
         return self._told_apart(made, place, f"channel {shown(name)}")
 
@@ -84,23 +86,25 @@ class Channels:
         """All channels as one, for decoding a message without knowing its channel."""
         messages = tuple(dict.fromkeys(message for made in self.all() for message in made.messages))
         messages = messages or self._messages.all()
+        carried = expression(message.type for message in messages) or "bytes"
         everything = Channel(
             name="",
             constant="ANY_CHANNEL",
-            union="AnyMessage",
-            type=expression(message.type for message in messages) or "bytes",
+            union="AnyMessage" if " | " in carried else carried,
+            type=carried,
             pointer="#/channels",
             address=None,
             parameters=(),
             messages=messages,
             doc="",
-            union_doc="Any message of any channel",
+            union_doc="Any message of any channel" if " | " in carried else "",
         )
         return self._told_apart(everything, self._root, "")
 
     def _told_apart(self, channel: Channel, place: Place, what: str) -> Channel:
         """`channel` with the property that tells its messages apart, or a warning where there is none."""
-        doc = f"{channel.union_doc}."
+        said = channel.union_doc
+        doc = f"{said}." if said else ""
         if len(channel.messages) < 2:
             return replace(channel, union_doc=doc)
         payloads = [message.payload for message in channel.messages]
@@ -113,7 +117,7 @@ class Channels:
                 discriminator=discriminator,
                 discriminator_field=self._schemas.common_field(classes),
                 routes=routes,
-                union_doc=f"{channel.union_doc}, told apart by `{discriminator}`.",
+                union_doc=f"{said}, told apart by `{discriminator}`." if said else "",
             )
         if found := self._discriminator(headers, channel.messages):
             discriminator, routes = found
@@ -122,7 +126,7 @@ class Channels:
                 discriminator=discriminator,
                 in_headers=True,
                 routes=routes,
-                union_doc=f"{channel.union_doc}, told apart by the header `{discriminator}`.",
+                union_doc=f"{said}, told apart by the header `{discriminator}`." if said else "",
             )
         if what and (confused := self._confused(channel.messages)):
             first, second = (shown(message.name) for message in confused)

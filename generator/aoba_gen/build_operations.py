@@ -17,6 +17,8 @@ CLIENT_NAMES: Final = frozenset(
     {"aclose", "bytes", "float", "messages", "models", "operations", "property", "str"}
 )
 """What the client has or needs under its own name."""
+_LONG: Final = 3
+"""How many messages make a union that is written out, at most."""
 
 
 class Operations:
@@ -114,7 +116,7 @@ class Operations:
             action="send" if sends else "receive",
             channel=channel,
             messages=messages,
-            type=expression(message.type for message in messages) or "bytes",
+            type=_type(channel, messages),
             is_empty=any(message.payload is None for message in messages),
             headers=expression(f"models.{record}" for record in headers) or None,
             needs_headers=len(headers) == len(messages)
@@ -201,6 +203,13 @@ class Operations:
             yield record
             for base in record.bases:
                 yield from self._lineage(base)
+
+
+def _type(channel: Channel, messages: Sequence[Message]) -> str:
+    """The expression of the messages' payloads: the name of the channel's union where it says the same in less."""
+    if channel.union_doc and len(messages) > _LONG and set(messages) == set(channel.messages):
+        return f"messages.{channel.union}"
+    return expression(message.type for message in messages) or "bytes"
 
 
 def _explained(place: Place, channel: Channel | None, messages: Sequence[Message]) -> str:

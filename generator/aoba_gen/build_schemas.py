@@ -25,9 +25,9 @@ from .build_unions import (
 )
 from .build_values import enum_of, is_enum
 from .diagnostics import Report, shown
-from .load import Object
+from .load import Object, Scalar
 from .model import Alias, Definition, Enum, Record, Schema, Tag
-from .resolve import Document, Place
+from .resolve import Document, Place, reference
 
 _MAPS: Final = ("schemas", "definitions", "$defs")
 """What holds schemas by name."""
@@ -89,13 +89,14 @@ class Schemas:
             self._warn_format(place)
             return "bytes"
         schema = self.at(raw, names.pascal(name), is_record=True)
-        return self._named(schema, place, name)
+        inner = place.raw("schema") if format_of(place) != "plain" else None
+        return self._named(schema, place, name, _unread(inner or raw))
 
     def headers(self, raw: Place, name: str) -> str:
         """The Python name in `models` of the record of the headers at `raw`."""
         return self.payload(raw, name)
 
-    def _named(self, schema: Schema, place: Place, name: str) -> str:
+    def _named(self, schema: Schema, place: Place, name: str, doc: str) -> str:
         """A name for `schema`: its own, where it is no more than that."""
         if schema == Schema(ref=schema.ref) and schema.ref is not None:
             return schema.ref
@@ -103,12 +104,12 @@ class Schemas:
         for made in self.found.values():
             if isinstance(made, Alias) and made.pointer == place.pointer and made.schema == schema:
                 return made.python
-        return self.define_alias(wanted, place, schema)
+        return self.define_alias(wanted, place, schema, doc)
 
-    def define_alias(self, wanted: str, place: Place, schema: Schema) -> str:
+    def define_alias(self, wanted: str, place: Place, schema: Schema, doc: str = "") -> str:
         """Give a type a name; returns that."""
         python = self._scope.settle(wanted, place.location, names.pascal(wanted))
-        self.found[python] = Alias(python, place.pointer, schema, class_doc(place))
+        self.found[python] = Alias(python, place.pointer, schema, class_doc(place) or doc)
         self.places[python] = place
         return python
 
@@ -321,6 +322,13 @@ class Schemas:
     def places(self) -> dict[str, Place]:
         """Where each definition stands."""
         return self._records.places
+
+
+def _unread(raw: Place) -> str:
+    """What to say of a schema that was not read, because it lies elsewhere."""
+    ref = reference(raw.node)
+    remote = ref is not None and isinstance(follow(raw).place.node, Scalar)
+    return f"Any value: {ref} was not read." if remote else ""
 
 
 def class_doc(place: Place) -> str:

@@ -176,7 +176,8 @@ class Parameter:
 
 @dataclass(frozen=True, slots=True)
 class Channel:
-    """A channel: `constant` is its Python name, `union` the name and `type` the expression of all that it carries.
+    """A channel: `constant` is its Python name, `type` the expression of all that it carries, `union` the name of
+    that type where it is one of several, which `union_doc` then describes, else the type again.
 
     `discriminator` is the property that tells its messages apart, of the headers where `in_headers` says so; it is
     `None`, and `routes` is empty, where there is none. `discriminator_field` is its Python field where the payloads

@@ -13,10 +13,7 @@ from typing import Final
 
 from .model import Alias, Definition, Enum, Json, Model, Property, Record, Schema
 from .schemas_finish import EXTRAS, VALUE, finished
-
-_FORMATS: Final = {"uuid": "aoba_runtime.Uuid"}
-"""Formats with a type of their own; any other is text as it stands on the wire, so that it survives a round trip."""
-
+from .schemas_types import FORMATS
 
 _DEPTH: Final = 8_000
 """How deep calls may be nested: a chain of references, and a union of many members, is one call in the other."""
@@ -184,8 +181,8 @@ class _Lowering:
             lowered["minItems"] = lowered["maxItems"] = len(schema.prefix)
         if schema.values is not None:
             lowered["additionalProperties"] = self._nullable(schema.values) or True
-        if schema.format in _FORMATS and schema.types == ("string",):
-            lowered["customTypePath"] = _FORMATS[schema.format]
+        if schema.format in FORMATS and schema.types == ("string",):
+            lowered["customTypePath"] = FORMATS[schema.format]
         lowered.update(schema.constraints)
         return lowered
 

@@ -11,7 +11,16 @@ from typing import Final
 
 from .model import Alias, Definition, Enum, Fill, Json, Property, Record, Schema
 from .prose import docstring
-from .schemas_types import annotated, checks_of, in_order, joined, presence, subscript, union_parts
+from .schemas_types import (
+    annotated,
+    checks_of,
+    in_order,
+    joined,
+    presence,
+    said,
+    subscript,
+    union_parts,
+)
 
 VALUE: Final = "value"
 EXTRAS: Final = "extras"
@@ -189,7 +198,7 @@ class _Finish:
         }
         if isinstance(made, Alias):
             yield self._alias(node.name, made, types[VALUE])
-            yield from self._mark(made.doc)
+            yield from self._mark(said(made.doc, made.schema))
             return
         if isinstance(made, Enum):
             node.body = [*self._mark(made.doc), *node.body]
@@ -222,7 +231,7 @@ class _Finish:
             )
         for field in record.properties:
             yield self._field(field, types[self._properties[field.name]])
-            yield from self._mark(field.doc)
+            yield from self._mark(said(field.doc, field.schema))
         if record.extras is not None:
             excluded = ast.Call(ast.Name("Field"), [], [ast.keyword("init", ast.Constant(False))])
             yield ast.AnnAssign(ast.Name("__pydantic_extra__"), types[EXTRAS], excluded, simple=1)

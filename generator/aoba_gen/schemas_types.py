@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator, Mapping, Sequence
+from typing import Final
 
-from .model import Alias, Definition, Json, Property, Record
+from .model import Alias, Definition, Json, Property, Record, Schema
+
+FORMATS: Final = {"uuid": "aoba_runtime.Uuid"}
+"""Formats with a type of their own; any other is text as it stands on the wire, so that it survives a round trip."""
 
 
 def subscript(name: str, *items: ast.expr) -> ast.expr:
@@ -116,3 +120,15 @@ def in_order(record: Record, by_name: Mapping[str, Definition]) -> Iterator[str]
         made = by_name[schema.ref]
         if isinstance(made, Alias):
             waiting.append(made.schema)
+
+
+def said(doc: str, schema: Schema) -> str:
+    """What the document says of a value, and the format of a text where the type does not show it."""
+    if not schema.format or schema.format in FORMATS or schema.const is not None:
+        return doc
+    doc, shown = doc.strip(), f"format: {schema.format}"
+    if not doc:
+        return shown.capitalize()
+    if "\n" in doc:
+        return f"{doc}\n\n{shown.capitalize()}"
+    return f"{doc.removesuffix('.')} ({shown}){'.' if doc.endswith('.') else ''}"
