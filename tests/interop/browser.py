@@ -27,6 +27,7 @@ from deploy import launch
 
 PAGE = Path(__file__).resolve().parents[2] / "examples" / "browser"
 ARGUMENTS = [
+    "--allow-loopback-in-peer-connection",
     "--autoplay-policy=no-user-gesture-required",
     "--disable-background-networking",
     "--disable-component-update",

@@ -130,12 +130,12 @@ async def test_the_page_meets_rubbish(page_port: int) -> None:
         script(place, "mallory") as mallory,
     ):
         page = await chromium.phone(place.url, place.token("tab"), tone=600)
+        [to] = await mallory.transport.devices("tab@localhost")
         for kind in (Offer, Answer):
             if kind is Offer:
                 call_id = await mallory.initiate("tab@localhost")
                 await page.state("ringing")
                 await page.press("accept")
-                to = (await mallory.transport.devices("tab@localhost"))[0]
                 await mallory.told(Accept)
             else:
                 await page.dial(mallory.jid)

@@ -14,7 +14,8 @@ from typing import Final
 
 import pytest
 import pytest_asyncio
-from interop.calls import Member, both_hear, over, party, soon, talk, voice
+from interop.browser import browser
+from interop.calls import Member, both_hear, hears, over, party, soon, talk, voice
 from interop.servers import RunningCoturn, coturn
 
 from aoba_runtime import devserver
@@ -94,6 +95,22 @@ async def test_one_end_through_the_relay(place: devserver.Server, relay: Running
         await both_hear(ours, theirs)
         theirs.hangup()
         assert await over(ours) == (EndReason.COMPLETED, Party.REMOTE)
+
+
+async def test_a_browser_and_the_relay(place: devserver.Server, relay: RunningCoturn) -> None:
+    """Python shows its relay alone; Chromium comes from loopback, which the relay may lead to."""
+    media = voice(1000, relayed(server(relay)))
+    async with browser() as chromium, party(place, "bob", media=media) as bob:
+        page = await chromium.phone(place.url, place.token("tab"), tone=600)
+        await page.dial(bob.account)
+        theirs = await bob.rung()
+        theirs.accept()
+        await page.state("connected")
+        await hears(theirs, 600)
+        frequency, level = await page.hears()
+        assert abs(frequency - 1000) < 5 and level > 0.1
+        theirs.hangup()
+        await page.state("idle")
 
 
 @pytest.mark.parametrize("transport", ["udp", "tcp"])
