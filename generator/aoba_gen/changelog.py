@@ -44,14 +44,14 @@ def _section(one: Change) -> str:
 
 
 def _entry(one: Change) -> str:
-    """One line: what it is, whom it breaks, what to do."""
+    """One line: what it is, and whom it breaks. Hints are for who edits the document, not for who reads this."""
     text = f"- {_sentence(one.text)}"
     if one.accepted:
         return f"{text} Accepted: {_sentence(one.accepted)}"
     if one.verdict is not Verdict.COMPATIBLE:
         verb = "Breaks" if one.verdict is Verdict.BREAKING else "May break"
         text += f" {verb} {_listed(_WHOM[who] for who in one.who)}."
-    return f"{text} {_sentence(one.hint)}" if one.hint else text
+    return text
 
 
 def _documented(entries: list[Change]) -> list[str]:
@@ -70,7 +70,8 @@ def _implied(one: Change, changes: Iterable[Change]) -> bool:
 
 
 def _sentence(text: str) -> str:
-    marked = _marked(text)
+    marked = _marked(re.sub("; (.+) looks like its new name$", r"; it is \1 now", text))
+    marked = marked.replace(" seems to be called ", " is called ")
     return f"{marked[:1].upper()}{marked[1:]}{'' if marked.endswith('.') else '.'}"
 
 

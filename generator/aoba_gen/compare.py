@@ -14,7 +14,7 @@ from .compare_rules_api import API, CHANNELS, PARAMETERS, SERVERS
 from .compare_rules_fields import CLASSES, FIELDS
 from .compare_rules_operations import MESSAGES, OPERATIONS
 from .compare_rules_schemas import SCHEMAS, VALUES, Values
-from .compare_schemas import Held, Walk, fields, kinds, values
+from .compare_schemas import Held, Walk, fields, is_narrowed, kinds, values
 from .diagnostics import shown
 from .model import Alias, Channel, Definition, Enum, Message, Model, Operation, Record, Schema
 
@@ -247,9 +247,7 @@ class _Comparison:
             after = values(twins.new, self._context.news)
             # Two whole enums are compared as classes, which are told of once.
             named = all(
-                isinstance(found.get(each.ref or ""), Enum)
-                and each.const is None
-                and not each.literals
+                isinstance(found.get(each.ref or ""), Enum) and not is_narrowed(each)
                 for each, found in (
                     (twins.old, self._context.olds),
                     (twins.new, self._context.news),

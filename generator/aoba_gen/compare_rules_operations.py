@@ -32,7 +32,11 @@ def operation_added(new: Operation, at: At) -> Iterator[Said]:
 def operation_removed(old: Operation, at: At) -> Iterator[Said]:
     """An operation is gone."""
     who = Who.SENDERS if old.action == "send" else Who.RECEIVERS
-    text = f"{at.what} is gone, and with it {old.method}()"
+    text = f"{at.what} is gone"
+    if old.action == "send":
+        text += f", and with it the method {old.method}()"
+    elif all(hook.python != old.method for hook in at.context.new.hooks):
+        text += f", and with it the hook {old.method}"
     yield from breaks(text, who, Who.CALLERS, hint="keep it until no client uses it")
 
 

@@ -162,7 +162,14 @@ class Walk:
         for twins in self.twins(old, new):
             before, after = twins.old.ref, twins.new.ref
             if before is not None and after is not None:
-                self.visit(before, after, flow)
+                # Of an enum that is narrowed to some values, the others go nowhere.
+                narrowed = is_narrowed(twins.old) and is_narrowed(twins.new)
+                self.visit(before, after, Flow() if narrowed else flow)
+
+
+def is_narrowed(schema: Schema) -> bool:
+    """Whether a schema that names an enum allows only some of its values."""
+    return schema.const is not None or bool(schema.literals)
 
 
 def same_fields(
