@@ -22,8 +22,8 @@ from pathlib import Path
 from typing import Any, Final
 
 import jsonschema
-from aoba_gen.cli_options import prepare
 from aoba_gen.diagnostics import Location, Refused, Report, Severity
+from aoba_gen.limits import Limits
 from aoba_gen.load import Array, Node, Object, Scalar, Source, load, plain
 from aoba_gen.pipeline import check
 from aoba_gen.versions import SUPPORTED_VERSIONS
@@ -240,7 +240,7 @@ def _mutate(data: Any, chosen: random.Random) -> str:
 
 def disagreements(many: int) -> tuple[int, list[Verdict]]:
     """How many were judged, and on which the two disagree."""
-    prepare()
+    sys.setrecursionlimit(Limits().recursion)
     warnings.simplefilter("ignore")
     given = list(documents())
     judged = [judge(place, data, place.name) for place, data in given]

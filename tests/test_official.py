@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import csv
 import os
+import sys
 from pathlib import Path
 from typing import Any
 
 import official
 import pytest
-from aoba_gen.cli_options import prepare
 from aoba_gen.diagnostics import Location, Refused, Report, Severity
+from aoba_gen.limits import Limits
 from aoba_gen.load import Array, Node, Object, load
 from aoba_gen.pipeline import check
 
@@ -39,7 +40,7 @@ pytestmark = [
 
 @pytest.fixture(scope="module", autouse=True)
 def _prepared() -> None:
-    prepare()
+    sys.setrecursionlimit(Limits().recursion)
 
 
 def manifest() -> list[dict[str, str]]:
