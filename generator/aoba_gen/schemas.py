@@ -188,7 +188,9 @@ class _Lowering:
 
 
 def _generate(schemas: Mapping[str, dict[str, Json]]) -> str:
-    """What datamodel-code-generator makes of `schemas`."""
+    """What datamodel-code-generator makes of `schemas`, of which it wants one at least."""
+    if not schemas:
+        return ""
     from datamodel_code_generator import (
         GenerateConfig,
         generate,
