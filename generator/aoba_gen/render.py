@@ -147,7 +147,7 @@ def _formatted(path: str, text: str, templates: Path | None) -> str:
         tree = ast.parse(formatted)
     except (InvalidInput, SyntaxError, ValueError, RecursionError, MemoryError) as error:
         if is_own:
-            message = f"what the template writes is no Python: {error}"
+            message = f"what the template writes is no Python: {' '.join(str(error).split())}"
             raise Refused([Diagnostic("template", message, Location(str(own), 1, 1))]) from error
         raise Flawed(f"{path} is no Python: {error}") from error
     if not is_own:

@@ -99,7 +99,7 @@ def reply_message(written: Written) -> Findings:
 
 def _messages(what: str, holder: Place) -> Findings:
     channel, messages = holder.get("channel"), holder.get("messages")
-    if channel is None or messages is None or reference(channel.node) is not None:
+    if channel is None or messages is None or not is_object(channel):
         return
     of_channel = channel.get("messages")
     known = {place.pointer: key for key, place in of_channel.fields()} if of_channel else {}

@@ -219,12 +219,19 @@ class _Structure:
 
     def _check_reference(self, raw: Place, what: str) -> None:
         if reference(raw.node) is None:
-            found = shown(plain(raw.node))
+            found = plain(raw.node)
+            root = raw.document.root
+            named = [
+                meant.pointer
+                for kind in ("channels", "servers")
+                if isinstance(found, str)
+                if (holder := root.get(kind)) and (meant := holder.raw(found))
+            ]
             self._report.error(
                 "not-a-reference",
-                f"{what} should be a reference, not {found}",
+                f"{what} should be a reference, not {shown(found)}",
                 raw.location,
-                "write: $ref: '#/...'",
+                f"write: $ref: '{(named or ['#/...'])[0]}'",
             )
 
     def _may_refer(self, raw: Place, shape: Shape, what: str) -> bool:
