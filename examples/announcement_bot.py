@@ -1,6 +1,6 @@
 """A bot that plays a sound file to everybody who calls, and hangs up.
 
-AOBA_TOKEN=$(aoba-call token news) python examples/announcement_bot.py FILE [URL]
+PYTHONPATH=generated AOBA_TOKEN=$(aoba-call token news) python examples/announcement_bot.py FILE [URL]
 """
 
 import asyncio
@@ -47,6 +47,8 @@ async def main(file: str, url: str, token: str) -> None:
 
 
 if __name__ == "__main__":
+    if len(sys.argv) < 2 or "AOBA_TOKEN" not in os.environ:
+        sys.exit(__doc__)
     try:
         asyncio.run(
             main(

@@ -1,6 +1,6 @@
 """A bot that takes every call and says what it hears.
 
-    AOBA_TOKEN=$(aoba-call token echo) python examples/echo_bot.py [URL]
+    PYTHONPATH=generated AOBA_TOKEN=$(aoba-call token echo) python examples/echo_bot.py [URL]
 
 Then call it: `AOBA_TOKEN=$(aoba-call token alice) aoba-call dial echo`.
 """
@@ -38,6 +38,8 @@ async def main(url: str, token: str) -> None:
 
 
 if __name__ == "__main__":
+    if "AOBA_TOKEN" not in os.environ:
+        sys.exit(__doc__)
     try:
         asyncio.run(
             main((sys.argv[1:] or ["ws://localhost:8082/xmpp"])[0], os.environ["AOBA_TOKEN"])

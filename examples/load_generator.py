@@ -1,6 +1,7 @@
 """Calls somebody again and again, several times at once, and says how long calls take to be there.
 
-AOBA_TOKEN=$(aoba-call token load) python examples/load_generator.py echo@localhost --calls 100 --at-once 10
+export PYTHONPATH=generated AOBA_TOKEN=$(aoba-call token load)
+python examples/load_generator.py echo@localhost --calls 100 --at-once 10
 """
 
 import argparse
@@ -52,7 +53,7 @@ def shown(name: str, seconds: list[float]) -> str:
     """The median, the 95th percentile and the longest of times, in milliseconds."""
     if len(seconds) < 2:
         return f"{name:<12} too few"
-    parts = quantiles(seconds, n=100)
+    parts = quantiles(seconds, n=100, method="inclusive")
     return f"{name:<12} p50 {parts[49] * 1000:.0f}  p95 {parts[94] * 1000:.0f}  max {max(seconds) * 1000:.0f} ms"
 
 
@@ -87,5 +88,6 @@ if __name__ == "__main__":
     parser.add_argument("--at-once", type=int, default=4)
     parser.add_argument("--seconds", type=float, default=2.0, help="how long each call talks")
     given = parser.parse_args()
-    token = os.environ["AOBA_TOKEN"]
+    if not (token := os.environ.get("AOBA_TOKEN", "")):
+        parser.error("there is no token in AOBA_TOKEN")
     asyncio.run(main(given.peer, given.url, token, given.calls, given.at_once, given.seconds))

@@ -225,6 +225,10 @@ def _checked_url(url: str) -> str:
         is_good = False
     if not is_good:
         raise click.UsageError("--url is a WebSocket URL such as " + DEFAULT_URL)
+    if parts.scheme == "ws" and not is_loopback(url):
+        raise click.UsageError(
+            f"what goes to {parts.hostname} over ws:// can be read on the way, the token too: use wss://"
+        )
     return url
 
 

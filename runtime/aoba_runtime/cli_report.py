@@ -94,13 +94,16 @@ class Report:
     def live(self, call: VoiceCall, stats: Stats | None, seconds: float) -> None:
         """Draw the live line anew."""
         who = call.peer.partition("/")[0]
-        line = f"{who}  {'ringing' if stats is None else 'talking'}  {_clock(seconds)}"
+        parts = ["ringing" if stats is None else "talking", _clock(seconds)]
+        if call.muted:
+            parts.append("muted")
         if stats is not None:
-            line += f"  you {_bar(stats.local_level)}  they {_bar(stats.remote_level)}"
-            line += f"  loss {stats.loss:.1%}"
-            line += "" if stats.mos is None else f"  MOS {stats.mos:.1f}"
-        line += "  muted" if call.muted else ""
-        sys.stderr.write(f"{_CLEAR}{line[: shutil.get_terminal_size().columns - 1]}")
+            parts += [f"you {_bar(stats.local_level)}", f"they {_bar(stats.remote_level)}"]
+            parts.append(f"loss {stats.loss:.1%}")
+            parts += [] if stats.mos is None else [f"MOS {stats.mos:.1f}"]
+        sys.stderr.write(
+            f"{_CLEAR}{_fitted([who, *parts], shutil.get_terminal_size().columns - 1)}"
+        )
         sys.stderr.flush()
         self._has_line = True
 
@@ -136,6 +139,13 @@ class Report:
         clear = _CLEAR if self._has_line else ""
         self._has_line = False
         print(f"{clear}{words}", file=sys.stderr, flush=True)
+
+
+def _fitted(parts: list[str], width: int) -> str:
+    """As many of the parts, from the first on, as a line of `width` has room for."""
+    while len(parts) > 1 and len("  ".join(parts)) > width:
+        parts = parts[:-1]
+    return "  ".join(parts)[:width]
 
 
 def _bar(level: float) -> str:

@@ -30,6 +30,8 @@ def media_of(options: Options) -> RtcMedia:
         )
         for url in options.ice_servers
     )
+    if options.turn_user is not None and all(one.scheme == "stun" for one in servers):
+        raise ValueError("--turn-user is for a TURN server, and no --ice-server is one")
     addresses = options.local_addresses or addresses_for(options.url)
     return RtcMedia(
         RtcOptions(ice_servers=servers, relay_only=options.relay_only, local_addresses=addresses)

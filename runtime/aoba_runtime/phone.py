@@ -389,7 +389,10 @@ class Phone:
             return
         call = self._calls.get(send.signal.call_id)
         if call is not None:
-            call.why = call.why or str(fault)
+            unreached = isinstance(fault, PeerUnavailable)
+            call.why = call.why or (
+                f"{call.peer} cannot be reached: {fault}" if unreached else str(fault)
+            )
         self._do(self._line.delivery_failed(send, fault, _now()))
 
 

@@ -93,7 +93,9 @@ class RtcOptions:
                     f"local address {text!r}: expected an IPv4 or IPv6 address of this host"
                 ) from None
         if self.relay_only and not any(one.scheme != "stun" for one in self.ice_servers):
-            raise ValueError("relay_only goes through a TURN server, and ice_servers names none")
+            raise ValueError(
+                "to go through a relay only takes a TURN server, and no ICE server is one"
+            )
         if not 6_000 <= self.bitrate <= 510_000:
             raise ValueError(f"bitrate {self.bitrate}: Opus takes 6000 to 510000 bits a second")
         if not 0 <= self.complexity <= 10:
