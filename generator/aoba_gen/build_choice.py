@@ -93,7 +93,7 @@ class _Choice:
         if scratch.diagnostics:
             place = roots[-1].place
             self._report.warn(
-                "schema-conflict",
+                "impossible-member",
                 f"no value is of this member: what stands beside the choice asks for {' or '.join(kinds or ())}",
                 place.location,
                 "take the member out, or say the type in the members alone",

@@ -102,6 +102,7 @@ TOLD: Final = {
     "default-type": "A default is of the type that generated code has for it.",
     "enum-duplicate": "A list of allowed values has each once.",
     "enum-type": "An allowed value is of the type that generated code has for it.",
+    "impossible-member": "A value can be of every member of a choice.",
     "message-name-taken": "Every message has a name of its own.",
     "messages-ambiguous": "The messages of a channel can be told apart.",
     "name-clash-resolved": "Names of the document are different as names of Python, too.",

@@ -27,7 +27,13 @@ from contextlib import asynccontextmanager
 from typing import Any, Final, cast
 from urllib.parse import urlsplit
 
-import websockets.asyncio.server as ws
+try:
+    import websockets.asyncio.server as ws
+except ImportError as error:
+    raise ImportError(
+        f"aoba_runtime.devserver needs {error.name}: pip install 'aoba-runtime[xmpp]'",
+        name=error.name,
+    ) from error
 from websockets.datastructures import Headers
 from websockets.exceptions import InvalidHeader, InvalidHeaderFormat
 from websockets.headers import parse_subprotocol
