@@ -61,7 +61,10 @@ class Schemas:
         for name, raw in sorted(listed, key=lambda item: names.pascal(item[0]) != item[0]):
             python = self._scope.settle(name, raw.location, names.pascal(name))
             self._components[raw.pointer] = python
-        for _, raw in listed:  # what stands elsewhere, as in another file, has the name that it has here
+        for (
+            _,
+            raw,
+        ) in listed:  # what stands elsewhere, as in another file, has the name that it has here
             target = self._document.follow(raw).pointer
             self._components.setdefault(target, self._components[raw.pointer])
         self._first = [self._components[raw.pointer] for _, raw in listed]
