@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -21,19 +22,14 @@ from .cli_options import (
 )
 from .cli_breaking import breaking_command, changelog_command
 from .cli_validate import model_command, rules_command, validate_command
+from .cli_drift import command_of, tell_drift
 from .config import Config, Target
-from .diagnostics import Refused, Report
+from .diagnostics import Diagnostic, Refused, Report
+from .formats import as_github
 from .model import Side
 from .pipeline import Current, Options, generate
-from .write import MANIFEST, Outcome, Plan, State, Unwritable, apply, diff
+from .write import Outcome, Plan, Unwritable, apply, diff
 
-_STATES: Final = {
-    State.MISSING: "missing",
-    State.STALE: "stale",
-    State.EXTRA: "extra",
-    State.EDITED: "edited by hand",
-    State.FOREIGN: "not ours",
-}
 _EXAMPLES: Final = """
 \b
 Examples:
@@ -107,6 +103,14 @@ for command in (
 @click.option(
     "--force", is_flag=True, help="Overwrite files that were edited by hand or are not ours."
 )
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(("text", "github")),
+    default="text",
+    show_default=True,
+    help="How --check prints what it finds, and errors: for people, or as annotations for GitHub.",
+)
 @click.option("-q", "--quiet", is_flag=True, help="Print errors only.")
 @click.version_option(package_name="aoba-gen", message="%(prog)s %(version)s")
 def generate_command(
@@ -123,6 +127,7 @@ def generate_command(
     show_diff: bool,
     force: bool,
     quiet: bool,
+    form: str,
 ) -> None:
     """Generate a typed Python client from the AsyncAPI document SPEC.
 
@@ -141,7 +146,7 @@ def generate_command(
     codes = []
     for target in targets:
         options = Options(target.side, target.templates or config.templates, allowed)
-        run = _Run(check, show_diff, force, quiet)
+        run = _Run(check, show_diff, force, quiet, form, bool(given))
         codes.append(run.generate(target, options, report.scratch()))
     sys.exit(max(codes))
 
@@ -167,12 +172,14 @@ class _Run:
     diff: bool
     force: bool
     quiet: bool
+    form: str
+    named: bool  # the document was named in the call, and not by the project
 
     def generate(self, target: Target, options: Options, report: Report) -> int:
         """Generate a document's package, or say what that would do; the exit code."""
         try:
             plan = generate(target.spec, target.out, target.package, report, options)
-            tell(report.diagnostics)
+            self._tell(report.diagnostics)
             if isinstance(plan, Current):
                 _summarize(plan.folder, Outcome((), plan.files, (), ()), self.quiet or self.diff)
                 return 0
@@ -180,31 +187,24 @@ class _Run:
                 click.echo(diff(plan, force=self.force), nl=False)
                 _tell_kept(plan.folder, plan.outcome(force=self.force))
             if self.check:
-                return _check(plan, self.quiet)
+                if plan.clean:
+                    _summarize(plan.folder, plan.outcome(), self.quiet)
+                    return 0
+                tell_drift(plan, command_of(target if self.named else None, plan), self.form)
+                return 1
             return 0 if self.diff else _write(plan, self.force, self.quiet)
         except Refused as refused:
-            tell(refused.diagnostics)
+            self._tell(refused.diagnostics)
             return exit_code(refused)
         except (Unwritable, OSError) as problem:  # the output folder, or where the summary goes
             click.echo(f"aoba-gen: {problem}", err=True)
             return 2
 
-
-def _check(plan: Plan, quiet: bool) -> int:
-    if plan.clean:
-        _summarize(plan.folder, plan.outcome(), quiet)
-        return 0
-    for change in plan.changes:
-        if change.state is not State.UNCHANGED:
-            click.echo(f"{_STATES[change.state]}: {plan.folder / change.path}")
-    if not plan.listed and not plan.paths(*_STATES):
-        click.echo(f"missing or stale: {plan.folder / MANIFEST}")
-    force = " (and with --force, to drop what was edited by hand)" if plan.outcome().kept else ""
-    click.echo(
-        f"{plan.folder} is not as generated: run aoba-gen without --check{force} and commit the result",
-        err=True,
-    )
-    return 1
+    def _tell(self, diagnostics: Sequence[Diagnostic]) -> None:
+        if self.form == "github":
+            click.echo(as_github(diagnostics, {}), nl=False)
+        else:
+            tell(diagnostics)
 
 
 def _write(plan: Plan, force: bool, quiet: bool) -> int:

@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 
 from .access import Access
@@ -80,12 +81,13 @@ def generate(
     document = check(source, report, options.access)
     model = _compile(document, package, report, options)
     folder = out / model.package
-    seal = _seal(document, model.package, options)
+    origin = _origin(document, model.package, options)
+    seal = _digest(*origin.values())
     unchanged = sealed(folder, seal)
     if unchanged is not None:
         return Current(folder, unchanged)
     try:
-        return plan(render(model, options.templates), folder, seal)
+        return plan(render(model, options.templates), folder, seal, origin)
     except RecursionError:
         message = "what the package consists of stands too deep inside each other"
         report.exceed("recursion", message, source.root.location)
@@ -130,16 +132,22 @@ def _bounded(source: Source, report: Report) -> Iterator[None]:
         report.exceed("seconds", message, start)
 
 
-def _seal(document: Document, package: str, options: Options) -> str:
-    """A digest of what determines the output: the document's files, the options and the generator itself."""
+def _origin(document: Document, package: str, options: Options) -> dict[str, str]:
+    """What determines the output, in parts, so that it can be said which of them has changed."""
     own = options.templates.rglob("*") if options.templates else ()
     read = [f"{path} {source.digest}" for path, source in document.files.items()]
-    parts = [*read, package, options.side or "", *_digests(own), *_generator()]
+    ours = [*Path(__file__).parent.glob("*.py"), *TEMPLATES.glob("*.j2")]
+    return {
+        "document": _digest(*read),
+        "generator": version("aoba-gen"),
+        "build": _digest(*_digests(ours)),
+        "options": _digest(package, options.side or ""),
+        "templates": _digest(*_digests(own)),
+    }
+
+
+def _digest(*parts: str) -> str:
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
-
-
-def _generator() -> list[str]:
-    return _digests([*Path(__file__).parent.glob("*.py"), *TEMPLATES.glob("*.j2")])
 
 
 def _digests(files: Iterable[Path]) -> list[str]:

@@ -73,6 +73,8 @@ class Plan:
     changes: tuple[Change, ...]
     manifest: str  # the new manifest's text, without force
     seal: str
+    origin: Mapping[str, str]  # what was generated from and by what, in parts
+    before: Mapping[str, str]  # the same of what is on the disk, as far as it says so
     ours: Mapping[str, str]  # path on the disk -> the digest by which it is known as ours
     listed: bool  # the manifest on the disk lists just what was generated
     settled: bool  # that manifest is on the disk, and no killed run left anything
@@ -113,8 +115,14 @@ def sealed(folder: Path, seal: str) -> tuple[str, ...] | None:
     return tuple(sorted(files)) if whole else None
 
 
-def plan(files: Mapping[str, str], folder: Path, seal: str) -> Plan:
-    """Compare `files` (POSIX path in the package -> text) with the disk. Raises Unwritable."""
+def plan(
+    files: Mapping[str, str], folder: Path, seal: str, origin: Mapping[str, str] | None = None
+) -> Plan:
+    """Compare `files` (POSIX path in the package -> text) with the disk. Raises Unwritable.
+
+    The manifest holds `origin`, so that a later run can say what has changed since.
+    """
+    origin = origin or {}
     if odd := [path for path in files if not _inside(path)]:
         raise _refusal(folder, f"{odd[0]!r} is not a plain path inside the package")
     around = next(filter(os.path.lexists, (folder.parent, *folder.parent.parents)), folder.parent)
@@ -145,10 +153,11 @@ def plan(files: Mapping[str, str], folder: Path, seal: str) -> Plan:
         with suppress(UnicodeDecodeError):
             old = data.decode()
         changes.append(Change(path, state, new, old))
-    manifest = _manifest(changes, ours, seal, force=False)
+    manifest = _manifest(changes, ours, seal, origin, force=False)
     settled = found == manifest.encode() and not _stagings(folder)
     listed = recorded == {path: _digest(text.encode()) for path, text in files.items()}
-    return Plan(folder, tuple(changes), manifest, seal, ours, listed, settled)
+    before = _origin(found)
+    return Plan(folder, tuple(changes), manifest, seal, origin, before, ours, listed, settled)
 
 
 def diff(plan: Plan, *, force: bool = False) -> str:
@@ -215,7 +224,7 @@ class _Run:
     def write(self, planned: Plan, force: bool) -> Outcome:
         """Plan again under the lock; build the whole folder anew beside the old one; let them change places."""
         files = {c.path: c.new for c in planned.changes if c.new is not None}
-        now = plan(files, self.folder, planned.seal)
+        now = plan(files, self.folder, planned.seal, planned.origin)
         touched, outcome = now.touched(force=force), now.outcome(force=force)
         replaced = [change.path for change in touched] + [MANIFEST]
         new = self.staging / NEW
@@ -228,7 +237,7 @@ class _Run:
                 for place in list(Path(path).parents)[:-1]:
                     os.rmdir(new / place)
         texts = {change.path: change.new for change in touched if change.new is not None}
-        texts[MANIFEST] = _manifest(now.changes, now.ours, now.seal, force=force)
+        texts[MANIFEST] = _manifest(now.changes, now.ours, now.seal, now.origin, force=force)
         for path, text in texts.items():
             self.at = self.folder / path
             (new / path).parent.mkdir(parents=True, exist_ok=True)
@@ -279,7 +288,24 @@ def _record(data: bytes | None) -> tuple[str, dict[str, str]]:
     return seal if isinstance(seal, str) and files == table else "", files
 
 
-def _manifest(changes: Sequence[Change], ours: Mapping[str, str], seal: str, *, force: bool) -> str:
+def _origin(data: bytes | None) -> dict[str, str]:
+    """What a manifest says that the files were generated from, and by what."""
+    tree: object = None
+    with suppress(ValueError, RecursionError):
+        tree = json.loads(data or b"")
+    table = tree.get("origin") if isinstance(tree, dict) else None
+    named = table if isinstance(table, dict) else {}
+    return {str(key): value for key, value in named.items() if isinstance(value, str)}
+
+
+def _manifest(
+    changes: Sequence[Change],
+    ours: Mapping[str, str],
+    seal: str,
+    origin: Mapping[str, str],
+    *,
+    force: bool,
+) -> str:
     """The manifest after writing; with kept files it has no seal, so that every run names them."""
     files: dict[str, str] = {}
     for change in changes:
@@ -289,7 +315,7 @@ def _manifest(changes: Sequence[Change], ours: Mapping[str, str], seal: str, *, 
                 files[change.path] = ours[change.path]
         elif change.new is not None:
             files[change.path] = _digest(change.new.encode())
-    return _dump({"seal": seal, "files": files})
+    return _dump({"seal": seal, "files": files} | ({"origin": origin} if origin else {}))
 
 
 def _dump(tree: Mapping[str, object]) -> str:
