@@ -175,6 +175,47 @@ def test_what_cannot_be_meant_is_refused(refuse: Refuse, schema: str, said: str)
     assert said in refuse(f"P: {{type: object, properties: {{x: {schema}}}}}")
 
 
+@pytest.mark.parametrize(
+    "rest",
+    [
+        {},
+        {"channels": {"c": {"address": "c"}}},
+        {"channels": {"c": {"messages": {"m": {}}}}},
+        {"components": {"messages": {"m": {"contentType": "image/png", "payload": True}}}},
+    ],
+    ids=["nothing", "a channel", "no payload", "bytes"],
+)
+def test_a_document_may_have_no_schemas(
+    cli: Callable[..., Result],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    rest: dict[str, object],
+) -> None:
+    name = f"small{next(COUNT)}"
+    bare = {"asyncapi": "3.0.0", "info": {"title": "Bare", "version": "1"}, **rest}
+    (tmp_path / "spec.json").write_text(json.dumps(bare))
+    result = cli(tmp_path / "spec.json", "-o", tmp_path, "--package", name)
+    assert result.exit_code == 0, result.output
+    monkeypatch.syspath_prepend(tmp_path)
+    package = importlib.import_module(name)
+    assert set(package.MESSAGES) <= {"m"}
+    assert (tmp_path / name / "models.py").read_text().endswith("annotations\n")
+
+
+@pytest.mark.parametrize("kind", [["null"], {"a": 1}, [["record"]], 3])
+def test_an_avro_type_of_any_shape_is_read_or_told(
+    cli: Callable[..., Result], tmp_path: Path, kind: object
+) -> None:
+    avro = {"type": "record", "name": "R", "fields": [{"name": "f", "type": {"type": kind}}]}
+    payload = {"schemaFormat": "application/vnd.apache.avro;version=1.9.0", "schema": avro}
+    tree = json.loads(document("{}"))
+    tree["channels"]["c"]["messages"]["M"]["payload"] = payload
+    (tmp_path / "spec.json").write_text(json.dumps(tree))
+    result = cli(tmp_path / "spec.json", "-o", tmp_path)
+    assert result.exit_code == 0, result.output
+    assert ("[avro-type]" in result.stderr) is (kind != ["null"])
+
+
 def test_a_text_says_its_format_where_its_type_does_not(generate: Generate) -> None:
     package = generate("""
         P:

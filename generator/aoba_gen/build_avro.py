@@ -64,9 +64,9 @@ class Avro:
         kind = place.raw("type")
         if kind is None:
             return self._unknown(place, place.value())
-        name = kind.value()
+        name = place.text("type")
         if name in _NAMED:
-            return self._named(str(name), place, namespace)
+            return self._named(name, place, namespace)
         if name in ("array", "map"):
             inner = place.raw("items" if name == "array" else "values")
             held = self._schema(inner, namespace) if inner else Schema()

@@ -28,7 +28,7 @@ def models_text(model: Model) -> str:
     limit = sys.getrecursionlimit()
     sys.setrecursionlimit(max(limit, _DEPTH))
     try:
-        text = _generate(schemas)
+        text = _generate(schemas) if schemas else ""
         return finished(text, lowering.classes, lowering.properties, lowering.literals)
     finally:
         sys.setrecursionlimit(limit)
