@@ -17,6 +17,9 @@ CLIENT_NAMES: Final = frozenset(
     {"aclose", "bytes", "float", "messages", "models", "operations", "property", "str"}
 )
 """What the client has or needs under its own name."""
+_WAITS: Final = (
+    "Returns the reply; raises `aoba_runtime.ReplyTimeout` when none came within `timeout` seconds."
+)
 _LONG: Final = 3
 """How many messages make a union that is written out, at most."""
 
@@ -103,6 +106,7 @@ class Operations:
         sends = (place.text("action") == "send") != self._flips
         method = self._method(name, sends, channel, messages, place)
         headers = [message.headers for message in messages if message.headers]
+        reply = self._reply(name, place, channel, messages)
         return Operation(
             name=name,
             constant=self._constants.settle(
@@ -122,8 +126,10 @@ class Operations:
             needs_headers=len(headers) == len(messages)
             and all(self._demands(record) for record in headers),
             takes_address=channel.address is None,
-            reply=self._reply(name, place, channel, messages),
-            doc=_explained(place, channel if sends else None, messages),
+            reply=reply,
+            doc=_explained(
+                place, channel if sends else None, messages, sends and reply is not None
+            ),
         )
 
     def _method(
@@ -212,9 +218,12 @@ def _type(channel: Channel, messages: Sequence[Message]) -> str:
     return expression(message.type for message in messages) or "bytes"
 
 
-def _explained(place: Place, channel: Channel | None, messages: Sequence[Message]) -> str:
-    """What an operation does, or else what its one message says, and its parameters where it has a method."""
+def _explained(
+    place: Place, channel: Channel | None, messages: Sequence[Message], is_answered: bool
+) -> str:
+    """What an operation does, or else what its one message says, and its arguments where it has a method."""
     doc = described(place) or (messages[0].doc if len(messages) == 1 else "")
     known = channel.parameters if channel else ()
     said = (f"`{each.python}`: {each.doc.strip()}" for each in known if each.doc.strip())
-    return "\n\n".join([*([doc] if doc else []), *said])
+    waits = [_WAITS] if is_answered else []
+    return "\n\n".join([*([doc] if doc else []), *said, *waits])

@@ -179,9 +179,10 @@ class Scope:
                 if first in self._claims
                 else "generated code itself"
             )
+            turns = "stays" if python == name else "becomes"
             self._report.warn(
                 "name-clash-resolved",
-                f"{shown(name)} becomes {python!r} in {self._what}: {holder} has the name {first!r}",
+                f"{shown(name)} {turns} {python!r} in {self._what}: {holder} has the name {first!r}",
                 location,
                 "give it another name in the document if this one does not suit you",
             )
