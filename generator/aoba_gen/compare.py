@@ -89,6 +89,8 @@ class _Comparison:
             news,
             channels,
             messages,
+            {hook.message.name: hook.python for hook in old.hooks if hook.message},
+            {hook.message.name: hook.python for hook in new.hooks if hook.message},
         )
         self._olds, self._news = flows(old), flows(new)
 
@@ -226,9 +228,12 @@ class _Comparison:
             yield from self._of_twins(walk, _inner(old), _inner(new), at)
 
     def _of_fields(self, walk: Walk) -> Iterator[Finding]:
+        # Where a field is not, its place is the class that stands for the one that has it.
+        of_new = {new: self._context.olds[old] for old, new in reversed(walk.classes)}
+        of_old = {old: self._context.news[new] for old, new in reversed(walk.classes)}
         for key, (was, now, flow) in walk.fields.items():
-            old_owner = was.owner if was else self._counterpart(walk, key[2])
-            new_owner = now.owner if now else self._counterpart(walk, key[0], is_old=True)
+            old_owner = was.owner if was else of_new.get(key[2])
+            new_owner = now.owner if now else of_old.get(key[0])
             at = self._at(
                 _field_text(was or now),
                 self._pointer(old_owner, was, self._old_field),
@@ -256,13 +261,6 @@ class _Comparison:
             alike = kinds(twins.old, self._context.olds) == kinds(twins.new, self._context.news)
             if before is not None and after is not None and not named and alike:
                 yield from VALUES.judge(before, after, inner)
-
-    def _counterpart(self, walk: Walk, name: str, *, is_old: bool = False) -> Definition | None:
-        """The class of the other document that stands for the class `name`."""
-        for old, new in walk.classes:
-            if (old if is_old else new) == name:
-                return self._context.news[new] if is_old else self._context.olds[old]
-        return None
 
     def _pointer(
         self, owner: Definition | None, held: Held | None, pointer_of: FieldPointer

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Generic, Protocol, TypeAlias, TypeVar
 
@@ -44,14 +44,19 @@ class Flow:
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """Both models, their definitions by name, and what old channels and messages are called in the new one."""
+    """Both models, their definitions by name, and what old channels and messages are called in the new one.
+
+    The hooks are those of messages, by the message's name.
+    """
 
     old: Model
     new: Model
     olds: Mapping[str, Definition]
     news: Mapping[str, Definition]
-    channels: Mapping[str, str] = field(default_factory=dict)
-    messages: Mapping[str, str] = field(default_factory=dict)
+    channels: Mapping[str, str]
+    messages: Mapping[str, str]
+    old_hooks: Mapping[str, str]
+    new_hooks: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ from .compare_model import (
     widens,
 )
 from .diagnostics import shown
-from .model import Message, Model, Operation, Record
+from .model import Message, Operation, Record
 
 _BOTH: Final = (Who.SENDERS, Who.RECEIVERS)
 
@@ -199,8 +199,8 @@ def message_removed(old: Message, at: At) -> Iterator[Said]:
 def message_renamed(old: Message, new: Message, at: At) -> Iterator[Said]:
     """A message that carries the same has another name."""
     if old.name != new.name:
-        before = old.constant, _hook(old, at.context.old)
-        after = new.constant, _hook(new, at.context.new)
+        before = old.constant, at.context.old_hooks.get(old.name, "")
+        after = new.constant, at.context.new_hooks.get(new.name, "")
         text = f"message {shown(old.name)} seems to be called {shown(new.name)} now"
         if before == after:
             yield from helps(text)
@@ -212,7 +212,7 @@ def message_renamed(old: Message, new: Message, at: At) -> Iterator[Said]:
 
 def hook_renamed(old: Message, new: Message, at: At) -> Iterator[Said]:
     """The Python hook of a message is called otherwise, though the message kept its name."""
-    before, after = _hook(old, at.context.old), _hook(new, at.context.new)
+    before, after = at.context.old_hooks.get(old.name, ""), at.context.new_hooks.get(new.name, "")
     if old.name == new.name and before and after and before != after:
         yield from breaks(
             f"the hook of {at.what} is called {after}, no longer {before}", Who.CALLERS
@@ -311,10 +311,6 @@ def _removed(old: Sequence[Message], new: Sequence[Message], names: Mapping[str,
     """The messages that only the old list has, though both documents have them, by their new names."""
     has = {each.name for each in new}
     return [name for each in old if (name := names.get(each.name)) and name not in has]
-
-
-def _hook(message: Message, model: Model) -> str:
-    return next((hook.python for hook in model.hooks if hook.message == message), "")
 
 
 OPERATIONS: Final[Rules[Operation]] = Rules(
