@@ -26,8 +26,16 @@ ENGINES: Final = {
     "black": {"render.py"},
     "pydantic_core": {"build_keywords.py"},
     "yaml": {"load_yaml.py"},
-    "click": {"cli.py", "cli_breaking.py", "cli_drift.py", "cli_options.py", "cli_validate.py"},
+    "click": {
+        "cli.py",
+        "cli_breaking.py",
+        "cli_drift.py",
+        "cli_watch.py",
+        "cli_options.py",
+        "cli_validate.py",
+    },
     "jsonschema": {"values.py"},
+    "watchfiles": {"watch.py"},
 }
 HERE: Final = {"aoba_gen", "aoba_runtime"}
 

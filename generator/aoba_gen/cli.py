@@ -21,6 +21,7 @@ from .cli_options import (
     with_trust,
 )
 from .cli_breaking import breaking_command, changelog_command
+from .cli_watch import watch_targets
 from .cli_validate import model_command, rules_command, validate_command
 from .cli_drift import command_of, tell_drift
 from .config import Config, Target
@@ -104,6 +105,9 @@ for command in (
     "--force", is_flag=True, help="Overwrite files that were edited by hand or are not ours."
 )
 @click.option(
+    "--watch", is_flag=True, help="Generate again whenever a document changes, until interrupted."
+)
+@click.option(
     "--format",
     "form",
     type=click.Choice(("text", "github")),
@@ -128,6 +132,7 @@ def generate_command(
     force: bool,
     quiet: bool,
     form: str,
+    watch: bool,
 ) -> None:
     """Generate a typed Python client from the AsyncAPI document SPEC.
 
@@ -143,9 +148,17 @@ def generate_command(
         raise click.UsageError("Missing option '-o' / '--out'.")
     targets = (given,) if given else _configured(config, out, package, side, templates)
     allowed = access(config, roots, hosts)
+    jobs = [
+        (target, Options(target.side, target.templates or config.templates, allowed))
+        for target in targets
+    ]
+    if watch:
+        if check or show_diff:
+            raise click.UsageError("--watch writes; --check and --diff do not.")
+        watch_targets(jobs, report, force)
+        return
     codes = []
-    for target in targets:
-        options = Options(target.side, target.templates or config.templates, allowed)
+    for target, options in jobs:
         run = _Run(check, show_diff, force, quiet, form, bool(given))
         codes.append(run.generate(target, options, report.scratch()))
     sys.exit(max(codes))

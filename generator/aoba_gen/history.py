@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
 from typing import Final
 
-_KINDS: Final = frozenset(
+KINDS: Final = frozenset(
     ".adoc .asn1 .avdl .avsc .capnp .fbs .graphql .htm .html .json .markdown .md .proto .raml .rst .thrift .txt .xml"
     " .xsd .yaml .yml".split()
 )
@@ -69,7 +69,7 @@ def _export(top: Path, commit: str, target: Path) -> None:
     for line in listed.split("\0"):
         about, _, name = line.partition("\t")
         mode, _, blob = about.partition(" blob ")
-        if mode.startswith("100") and PurePosixPath(name).suffix.lower() in _KINDS:
+        if mode.startswith("100") and PurePosixPath(name).suffix.lower() in KINDS:
             blobs.append((blob, name))
     answer = _git(top, "cat-file", "--batch", given="".join(f"{blob}\n" for blob, _ in blobs))
     start = 0
