@@ -375,7 +375,8 @@ def whole(folder: Path) -> bool:
 def is_new(folder: Path) -> bool:
     """Whether the output is the new one, whatever lies beside it."""
     text = (folder / MANIFEST).read_text() if folder.exists() else "{}"
-    return json.loads(text).get("seal") == "new"
+    seal: object = json.loads(text).get("seal")
+    return seal == "new"
 
 
 class Faulty:
