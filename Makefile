@@ -8,7 +8,7 @@ install = $(py) -m pip install --quiet --disable-pip-version-check
 projects = pyproject.toml runtime/pyproject.toml
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check generate bench clean
+.PHONY: help demo test check generate fuzz bench clean
 .NOTPARALLEL:
 
 help:
@@ -16,6 +16,7 @@ help:
 	@echo "make test      run every test"
 	@echo "make check     mypy, pyright and the import contracts, without the tests"
 	@echo "make generate  write generated/ anew from $(SPEC)"
+	@echo "make fuzz      mutate documents: COUNT=2000, and SEED to repeat a run"
 	@echo "make bench     time aoba-gen against datamodel-codegen"
 	@echo "make clean     remove everything that these commands made, .venv too"
 	@echo
@@ -41,6 +42,9 @@ check: .venv/test
 
 generate: .venv/demo
 	@$(py) -m aoba_gen $(SPEC) -o generated/
+
+fuzz: .venv/test
+	@$(py) tests/fuzz.py $(or $(COUNT),2000) $(SEED)
 
 bench: .venv/demo
 	@$(py) benchmarks/generate.py

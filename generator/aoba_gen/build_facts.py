@@ -290,7 +290,7 @@ def _is_native(keyword: str, value: int | float | str | bool, kind: str) -> bool
         return False
     if keyword == "multipleOf":
         return kind == "integer" and isinstance(value, int) and value < _LARGE
-    return kind == "number" or float(value).is_integer()
+    return kind == "number" or isinstance(value, int) or value.is_integer()
 
 
 def _met(some: set[str], others: set[str]) -> set[str]:

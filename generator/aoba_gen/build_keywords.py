@@ -46,6 +46,11 @@ CONDITIONS: Final = frozenset({"required", "not", "format", *BOUNDS, *CHECKED})
 """What may stand in a member of oneOf or anyOf that says nothing about types."""
 KEYWORDS: Final = _ANNOTATIONS | _SHAPES | CHECKED | UNCHECKED | BOUNDS.keys()
 
+_REPETITION: Final = re.compile(
+    r"(?:\\.|\[\^?\]?(?:\\.|[^\]\\])*\]|[^*+{\\\[])*([*+]|\{\d*,?\d*\})"
+)
+_MOST_REPETITIONS: Final = 3
+"""So often may a pattern that Python's `re` runs repeat something; as in `aoba_runtime.patterns`."""
 _REPEATED_GROUP: Final = re.compile(r"(?<!\\)\)[*+{]")
 _TYPES: Final = frozenset("array boolean integer null number object string".split())
 
@@ -83,7 +88,7 @@ def is_checked(pattern: str) -> bool:
     """Whether messages are checked against `pattern`: by pydantic's engine or, if that is sure to end, by Python's."""
     if runs(pattern):
         return True
-    if _REPEATED_GROUP.search(pattern):
+    if _REPEATED_GROUP.search(pattern) or len(_REPETITION.findall(pattern)) > _MOST_REPETITIONS:
         return False
     try:
         re.compile(re.sub(r"\(\?<(?![=!])", "(?P<", pattern))

@@ -22,6 +22,7 @@ from .cli_options import (
 )
 from .diagnostics import Diagnostic, Refused, Severity
 from .formats import FORMATS
+from .limits import deadline
 from .model import Side
 from .pipeline import Options, check, compile_model, read
 from .validate import OPTIONAL, RULES
@@ -59,7 +60,8 @@ def validate_command(
     for spec in spec_files(specs, config):
         report = first.scratch()
         try:
-            check(read(spec, report), report, access(config, roots, hosts))
+            with deadline(report.limits.seconds):
+                check(read(spec, report), report, access(config, roots, hosts))
             found.extend(report.diagnostics)
         except Refused as refused:
             found.extend(refused.diagnostics)
@@ -93,7 +95,8 @@ def model_command(
     with refusals():
         config, report = configuration(disable, limits)
         options = Options(side, access=access(config, roots, hosts))
-        model = compile_model(read(spec, report), package, report, options)
+        with deadline(report.limits.seconds):
+            model = compile_model(read(spec, report), package, report, options)
     tell(report.diagnostics)
     click.echo(json.dumps(asdict(model), indent=2, ensure_ascii=False))
 

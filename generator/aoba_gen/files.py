@@ -61,7 +61,7 @@ class Files:
         if not named:
             return base
         folder = self._folder / os.path.dirname(base)
-        if named != reference and not self._is_file(folder / named):
+        if self._is_file(folder / reference) and not self._is_file(folder / named):
             named = reference  # a file may have '%20' in its name
         place = os.path.normpath(folder / named)
         path = Path(os.path.relpath(place, self._folder)).as_posix()

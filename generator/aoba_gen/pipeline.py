@@ -77,9 +77,10 @@ def generate(
     Reads `spec` and the output folder, writes nothing. Raises `Refused` for a document that cannot be used and
     `Unwritable` for an output folder that cannot.
     """
-    source = read(spec, report)
-    document = check(source, report, options.access)
-    model = _compile(document, package, report, options)
+    with deadline(report.limits.seconds):
+        source = read(spec, report)
+        document = check(source, report, options.access)
+        model = _compile(document, package, report, options)
     folder = out / model.package
     origin = _origin(document, model.package, options)
     seal = _digest(*origin.values())

@@ -20,6 +20,8 @@ from .limits import Limits
 
 _REDIRECTS: Final = 5
 _MOVED: Final = frozenset({301, 302, 303, 307, 308})
+_TRANSLATED: Final = tuple(map(ipaddress.ip_network, ("64:ff9b::/96", "64:ff9b:1::/48")))
+"""A gateway turns these into addresses of IPv4, be they public or not (RFC 6052, RFC 8215)."""
 
 
 class Unfetched(Exception):
@@ -30,6 +32,8 @@ def is_public(address: str) -> bool:
     """Whether an address is one of the internet, and not of this machine, a private network or a special use."""
     found = ipaddress.ip_address(address.partition("%")[0])
     inner = (found.ipv4_mapped or found.sixtofour) if found.version == 6 else None
+    if any(found in network for network in _TRANSLATED if network.version == found.version):
+        return False
     return found.is_global and not found.is_multicast and (inner is None or inner.is_global)
 
 

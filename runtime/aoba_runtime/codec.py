@@ -17,6 +17,7 @@ from pydantic_core import (
 
 from .core_schemas import LARGE_INTEGER
 from .errors import BadMessage, Problem
+from .limits import excess
 from .wire import note_changed_defaults, received
 
 _MOST_PROBLEMS: Final = 8
@@ -124,11 +125,14 @@ def json_value(data: bytes) -> object:
 
 
 def as_bytes(data: bytes | str) -> bytes:
-    """`data` in UTF-8; raises `BadMessage` for half of a surrogate pair."""
+    """`data` in UTF-8; raises `BadMessage` for half of a surrogate pair, and for what is more than may be."""
     try:
-        return data.encode() if isinstance(data, str) else data
+        found = data.encode() if isinstance(data, str) else data
     except UnicodeEncodeError as error:
         raise bad_at("", f"should be text: {error}") from None
+    if (wrong := excess(found)) is not None:
+        raise bad_at("", wrong)
+    return found
 
 
 def bad_at(path: str, expected: str) -> BadMessage:

@@ -8,17 +8,23 @@ from typing import Final
 
 from pydantic_core import SchemaError, SchemaValidator, core_schema
 
+from .limits import LIMITS
+
 _PIECE: Final = re.compile(
     r"\\.|\[\^?\]?(?:\\.|[^\]\\])*\]|\(\?<(?![=!])|\(\?|[$()|*+]|\{\d*,\d*\}", re.DOTALL
 )
 """What counts in a pattern: escapes and classes to pass over, groups, choices, repetitions."""
+
+_MOST_REPETITIONS: Final = 3
+"""So often may a pattern that `re` runs repeat something: the time it takes grows with a power of the text's length."""
 
 
 def searcher(pattern: str) -> Callable[[str], object] | None:
     """A function that tells whether a text holds a match of `pattern`; `None` where that might take for ever.
 
     pydantic's engine takes time in proportion to the text. What it does not understand (lookaround, backreferences) is
-    left to `re`, which tries all ways to cut a text up where a repetition is repeated; such a pattern is not run.
+    left to `re`, which tries all ways to cut a text up: a pattern that repeats a repetition, or has more than three
+    without end, is not run; any other is run on short texts, and a longer one does not match it.
     Raises `ValueError` when neither understands the pattern.
     """
     try:
@@ -31,7 +37,9 @@ def searcher(pattern: str) -> Callable[[str], object] | None:
         search = re.compile(_for_python(pattern)).search
     except re.error as error:
         raise ValueError(f"no engine here runs the pattern {pattern!r}: {error}") from None
-    return None if _may_take_for_ever(pattern) else search
+    if _may_take_for_ever(pattern):
+        return None
+    return lambda text: len(text) <= LIMITS.pattern_text and search(text)
 
 
 def _for_python(pattern: str) -> str:
@@ -43,6 +51,8 @@ def _for_python(pattern: str) -> str:
 
 def _may_take_for_ever(pattern: str) -> bool:
     """Whether a group that repeats or chooses something is itself repeated."""
+    if sum(piece[0][0] in "*+{" for piece in _PIECE.finditer(pattern)) > _MOST_REPETITIONS:
+        return True
     groups, end = [False], -1
     for piece in _PIECE.finditer(pattern):
         match piece[0][0]:

@@ -1,0 +1,123 @@
+"""What a peer's message may cost, and what a decoder says of anything at all."""
+
+from __future__ import annotations
+
+import json
+import random
+import time
+
+import aoba_voice_call_signaling as aoba
+import pytest
+
+from aoba_runtime import BadMessage, Checks, Message, UnsupportedMessage, limits
+from aoba_runtime.patterns import searcher
+
+ANY: Message[object] = Message("Any", "#/m", payload=object)
+
+
+@pytest.mark.parametrize(
+    ("limit", "most", "fits", "beyond", "says"),
+    [
+        ("bytes", 8, b'"123456"', b'"1234567"', "should be no larger than 8 bytes"),
+        ("values", 9, b"[1,2,3,4,5,6,7,8,9]", b"[1,2,3,4,5,6,7,8,9,0]", "no more than 9 values"),
+    ],
+)
+def test_limits(
+    limit: str, most: int, fits: bytes, beyond: bytes, says: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits.LIMITS, limit, most)
+    ANY.decode(fits)
+    with pytest.raises(BadMessage, match=says):
+        ANY.decode(beyond)
+    with pytest.raises(BadMessage, match=says):
+        aoba.decode(beyond)
+
+
+def test_what_is_too_large_is_refused_at_once() -> None:
+    begun = time.process_time()
+    for data in (b"[" * 10**8, b"1," * 4_000_000, b'"' + b"x" * 10**8, b'{"a":' * 10**6):
+        with pytest.raises(BadMessage):
+            ANY.decode(data)
+    assert time.process_time() - begun < 2
+
+
+@pytest.mark.parametrize(
+    "pattern", [r"(?=a)(a+)+b", r"(?=a)a*a*a*a*b", r"(?!x)(a|aa)+b", r"((a*)\2)*b"]
+)
+def test_a_pattern_that_might_take_for_ever_is_not_run(pattern: str) -> None:
+    assert searcher(pattern) is None
+
+
+@pytest.mark.parametrize(
+    "pattern", [r"(?=a)a*a*a*b", r"^(?=.*[A-Z])(?=.*\d).{8,}$", r"(?=a)a*\d?b"]
+)
+def test_any_other_ends_soon(pattern: str) -> None:
+    begun = time.process_time()
+    check = Checks({"pattern": pattern})
+    for length in (100, 200, 10**6):
+        assert check.failures("a" * length)
+    assert time.process_time() - begun < 5
+
+
+def mutated(chance: random.Random, data: bytes, others: list[bytes]) -> bytes:
+    match chance.randrange(6):
+        case 0:
+            return data[: chance.randrange(len(data))]
+        case 1:
+            at = chance.randrange(len(data))
+            return data[:at] + bytes([chance.randrange(256)]) + data[at + 1 :]
+        case 2:
+            at, other = chance.randrange(len(data)), chance.choice(others)
+            return data[:at] + other[chance.randrange(len(other)) :]
+        case 3:
+            odd = (
+                b"null",
+                b"[]",
+                b"{}",
+                b"1e999",
+                b"-0",
+                b'"\\ud800"',
+                b"true",
+                b"NaN",
+                b"9" * 5000,
+            )
+            tree = json.loads(data)
+            tree[chance.choice(list(tree))] = "@"
+            return json.dumps(tree).encode().replace(b'"@"', chance.choice(odd))
+        case 4:
+            return data.replace(b":", chance.choice((b":[", b":{", b"::", b"")), 1)
+        case _:
+            at = chance.randrange(len(data))
+            return (
+                data[:at] + chance.choice((b"[" * 300, b"\xff", b"\\u0000", b'"', b",")) + data[at:]
+            )
+
+
+def fuzz(count: int, seed: int) -> None:
+    """Every mutation of the document's messages is decoded, or refused by a documented error."""
+    chance = random.Random(seed)
+    examples = [
+        json.dumps(
+            {"type": tag, "callId": "c", "timestamp": 1, "payload": {"a": [1, "x", None]}}
+        ).encode()
+        for tag in aoba.models.SignalType
+    ]
+    for number in range(count):
+        data = chance.choice(examples)
+        for _ in range(chance.randint(1, 3)):
+            try:
+                data = mutated(chance, data, examples) or b"{}"
+            except (ValueError, AttributeError, IndexError, TypeError):
+                break
+        try:
+            aoba.decode(data)
+        except (BadMessage, UnsupportedMessage):
+            continue
+        except BaseException as fault:
+            raise AssertionError(f"seed {seed}, {number}: {data!r}") from fault
+
+
+def test_a_decoder_raises_documented_errors_only() -> None:
+    seed = random.randrange(2**32)
+    print("seed", seed)
+    fuzz(5_000, seed)
