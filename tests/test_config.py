@@ -60,6 +60,16 @@ def test_one_run_generates_every_document(cli: Cli, project: Path) -> None:
     assert "missing: out/other/client.py" in again.stdout
 
 
+def test_two_documents_do_not_share_a_package(cli: Cli, project: Path) -> None:
+    table = TABLE.replace('package = "other"\n', "")
+    (project / "pyproject.toml").write_text(table)
+    result = cli()
+    assert result.exit_code == 1
+    assert "spec/pong.yaml:1:1: the package goes to out/" in result.stderr
+    assert "ping.yaml is [package-name]" in result.stderr
+    assert cli("--check").exit_code == 1
+
+
 def test_paths_are_those_of_the_file(
     cli: Cli, project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

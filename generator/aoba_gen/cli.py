@@ -25,7 +25,7 @@ from .cli_watch import watch_targets
 from .cli_validate import model_command, rules_command, validate_command
 from .cli_drift import command_of, tell_drift
 from .config import Config, Target
-from .diagnostics import Diagnostic, Refused, Report
+from .diagnostics import Diagnostic, Location, Refused, Report
 from .formats import as_github
 from .model import Side
 from .pipeline import Current, Options, generate
@@ -158,8 +158,9 @@ def generate_command(
         watch_targets(jobs, report, force)
         return
     codes = []
+    taken: dict[Path, Path] = {}
     for target, options in jobs:
-        run = _Run(check, show_diff, force, quiet, form, bool(given))
+        run = _Run(check, show_diff, force, quiet, form, bool(given), taken)
         codes.append(run.generate(target, options, report.scratch()))
     sys.exit(max(codes))
 
@@ -187,12 +188,14 @@ class _Run:
     quiet: bool
     form: str
     named: bool  # the document was named in the call, and not by the project
+    taken: dict[Path, Path]  # the folders of packages, and the documents that they are of
 
     def generate(self, target: Target, options: Options, report: Report) -> int:
         """Generate a document's package, or say what that would do; the exit code."""
         try:
             plan = generate(target.spec, target.out, target.package, report, options)
             self._tell(report.diagnostics)
+            self._take(plan.folder, target.spec)
             if isinstance(plan, Current):
                 _summarize(plan.folder, Outcome((), plan.files, (), ()), self.quiet or self.diff)
                 return 0
@@ -212,6 +215,14 @@ class _Run:
         except (Unwritable, OSError) as problem:  # the output folder, or where the summary goes
             click.echo(f"aoba-gen: {problem}", err=True)
             return 2
+
+    def _take(self, folder: Path, spec: Path) -> None:
+        """Keep a folder for one document; raises `Refused` when it is another's of this run."""
+        other = self.taken.setdefault(folder.resolve(), spec)
+        if other is not spec:
+            what = f"the package goes to {folder}, where that of {other} is"
+            hint = "give one of the two another 'package' or 'output' in [tool.aoba-gen]"
+            raise Refused([Diagnostic("package-name", what, Location(str(spec), 1, 1), hint)])
 
     def _tell(self, diagnostics: Sequence[Diagnostic]) -> None:
         if self.form == "github":
