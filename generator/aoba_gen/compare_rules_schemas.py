@@ -3,13 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Final, TypeAlias
 
-from .compare_model import At, Rules, Said, Who, breaks, differs, helps, narrows, risks, widens
+from .compare_model import (
+    At,
+    Rules,
+    Said,
+    Verdict,
+    Who,
+    breaks,
+    differs,
+    helps,
+    narrows,
+    risks,
+    widens,
+)
 from .compare_match import near
 from .compare_schemas import Value, kinds, name_of, same_members, values
 from .diagnostics import shown
 from .model import Enum, Json, Record, Schema
+from .schemas_types import FORMATS
 
 _LOWER: Final = frozenset({"minimum", "exclusiveMinimum", "minLength", "minItems"})
 _UPPER: Final = frozenset({"maximum", "exclusiveMaximum", "maxLength", "maxItems"})
@@ -63,23 +77,27 @@ def nullable_removed(old: Schema, new: Schema, at: At) -> Iterator[Said]:
 
 
 def format_changed(old: Schema, new: Schema, at: At) -> Iterator[Said]:
-    """A text has another format, has one now, or has none any more."""
+    """A text has another format, has one now, or has none any more; risky where clients do not check it."""
     if old.format == new.format or not _alike(old, new, at):
         return
     if old.format is None:
-        yield from _narrows(at, f"{at.what} has the format {shown(new.format)} now")
+        found = narrows(at, f"{at.what} has the format {shown(new.format)} now")
     elif new.format is None:
-        yield from _widens(at, f"{at.what} has the format {shown(old.format)} no longer")
+        found = widens(at, f"{at.what} has the format {shown(old.format)} no longer")
     else:
         text = f"the format of {at.what} is {shown(new.format)}; it was {shown(old.format)}"
-        yield from differs(at, text)
+        found = differs(at, text)
+    is_checked = old.format in FORMATS or new.format in FORMATS
+    for said in found:
+        is_risky = said.verdict is Verdict.BREAKING and not is_checked
+        yield replace(said, verdict=Verdict.RISKY) if is_risky else said
 
 
 def constraint_tightened(old: Schema, new: Schema, at: At) -> Iterator[Said]:
     """A bound allows less than before."""
     if not _alike(old, new, at):
         return
-    before, after = dict(old.constraints), dict(new.constraints)
+    before, after = _bounds(old), _bounds(new)
     for keyword, bound in after.items():
         if keyword in _LOWER | _UPPER and (text := _moved(at, keyword, before.get(keyword), bound)):
             if _tighter(keyword, before.get(keyword), bound):
@@ -90,7 +108,7 @@ def constraint_loosened(old: Schema, new: Schema, at: At) -> Iterator[Said]:
     """A bound allows more than before."""
     if not _alike(old, new, at):
         return
-    before, after = dict(old.constraints), dict(new.constraints)
+    before, after = _bounds(old), _bounds(new)
     for keyword, bound in before.items():
         if keyword in _LOWER | _UPPER and (text := _moved(at, keyword, bound, after.get(keyword))):
             if not _tighter(keyword, bound, after.get(keyword)):
@@ -221,7 +239,9 @@ def same_values(old: Values, new: Values) -> list[tuple[object, object]]:
     come = [each.value for each in new if each.value not in {one.value for one in old}]
     found: list[tuple[object, object]] = []
     for value in come:
-        like = [was for was in gone if near(str(was), str(value))]
+        if not isinstance(value, str):
+            continue  # numbers have no spelling
+        like = [was for was in gone if near(str(was), value)]
         if not like and len(gone) == len(come) == 1:
             first = [each.value for each in old].index(gone[0])
             like = [*gone] if [each.value for each in new].index(value) == first else []
@@ -272,6 +292,21 @@ def _null(schema: Schema) -> bool:
 
 def _free(schema: Schema) -> bool:
     return schema == Schema()
+
+
+def _bounds(schema: Schema) -> dict[str, int | float | str | bool]:
+    """The constraints of a schema; of an integer, what it has to exceed is told as what it is at least."""
+    bounds = dict(schema.constraints)
+    if schema.types == ("integer",):
+        for exclusive, inclusive, step in (
+            ("exclusiveMinimum", "minimum", 1),
+            ("exclusiveMaximum", "maximum", -1),
+        ):
+            bound = bounds.get(exclusive)
+            if isinstance(bound, int) and inclusive not in bounds:
+                del bounds[exclusive]
+                bounds[inclusive] = bound + step
+    return bounds
 
 
 def _tighter(keyword: str, old: object, new: object) -> bool:
