@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from typing import Final
 
 from .diagnostics import Report, shown
 from .model import Alias, Definition, Enum, Fill, Record, Schema
 from .resolve import Place
+
+_DEEPEST: Final = 150
+"""How many types may stand inside each other with no class between; JSON text of 200 levels is refused when it arrives."""
 
 
 def inner_schemas(made: Definition) -> Iterator[Schema]:
@@ -105,7 +109,10 @@ def _enums(schema: Schema, found: Mapping[str, Definition]) -> Iterator[str]:
 def mark_recursive(
     found: dict[str, Definition], report: Report, places: Mapping[str, Place]
 ) -> None:
-    """Mark the aliases that lead back to themselves with no class between; refuse those that never hold a value."""
+    """Mark the aliases that lead back to themselves with no class between; refuse those that never hold a value.
+
+    Also refuse those inside of which too many others stand.
+    """
     aliases = {name: made for name, made in found.items() if isinstance(made, Alias)}
     holds = {
         name: [ref for ref in refs(made.schema) if ref in aliases] for name, made in aliases.items()
@@ -125,6 +132,18 @@ def mark_recursive(
             )
     for name in _on_rings(holds):
         found[name] = replace(aliases[name], recursive=True)
+    depths: dict[str, int] = {}
+    for name in _depth_first(list(holds), holds):
+        schema, place = aliases[name].schema, places.get(name)
+        below = max((depths.get(ref, 0) for ref in holds[name]), default=0)
+        depths[name] = below + (schema != Schema(ref=schema.ref))
+        if place is not None and below == _DEEPEST < depths[name]:
+            report.error(
+                "too-deep",
+                f"in {shown(name)} more than {_DEEPEST} lists, maps or choices stand inside each other",
+                place.location,
+                "put an object between some of them, or take levels out",
+            )
 
 
 def _on_rings(edges: Mapping[str, list[str]]) -> list[str]:

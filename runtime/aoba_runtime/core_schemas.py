@@ -19,19 +19,40 @@ _NO_SCHEMAS: Final = frozenset(
 """The keys of a core schema whose values hold no core schemas."""
 
 
-def rewritten(schema: Any, change: Callable[[dict[str, Any]], dict[str, Any]]) -> Any:
-    """`schema` with `change` made to each core schema in it, the inner ones first."""
-    if isinstance(schema, list | tuple):
-        return type(schema)(rewritten(inner, change) for inner in schema)
-    if not isinstance(schema, dict):
-        return schema
-    if not isinstance(schema.get("type"), str):  # the fields of a model, the choices of a union
-        return {name: rewritten(inner, change) for name, inner in schema.items()}
-    inside = {
-        key: inner if key in _NO_SCHEMAS else rewritten(inner, change)
-        for key, inner in schema.items()
-    }
-    return change(inside)
+def rewritten(
+    schema: Any,
+    change: Callable[[dict[str, Any]], dict[str, Any]],
+    is_done: Callable[[dict[str, Any]], bool] = lambda _: False,
+) -> Any:
+    """`schema` with `change` made to each core schema in it, the inner ones first; those that `is_done` stay as they are.
+
+    Without recursion: a chain of a thousand classes is as deep.
+    """
+    found: dict[int, Any] = {}
+    waiting = [schema]
+    while waiting:
+        node = waiting[-1]
+        is_schema = isinstance(node, dict) and isinstance(node.get("type"), str)
+        if id(node) in found or (is_schema and is_done(node)):
+            found.setdefault(id(waiting.pop()), node)
+            continue
+        inside: dict[Any, Any] = dict(node) if isinstance(node, dict) else dict(enumerate(node))
+        inner = {
+            key: value
+            for key, value in inside.items()
+            if isinstance(value, dict | list | tuple) and not (is_schema and key in _NO_SCHEMAS)
+        }
+        unknown = [value for value in inner.values() if id(value) not in found]
+        if unknown:
+            waiting += unknown
+            continue
+        waiting.pop()
+        inside |= {key: found[id(value)] for key, value in inner.items()}
+        if is_schema:
+            found[id(node)] = change(inside)
+        else:  # the fields of a model, the choices of a union
+            found[id(node)] = inside if isinstance(node, dict) else type(node)(inside.values())
+    return found[id(schema)]
 
 
 def exact_constant(schema: dict[str, Any]) -> dict[str, Any]:

@@ -156,7 +156,11 @@ class WireModel(BaseModel):
     def __get_pydantic_core_schema__(
         cls, source: type[BaseModel], handler: GetCoreSchemaHandler
     ) -> CoreSchema:
-        exact: CoreSchema = rewritten(handler(source), exact_constant)
+        def is_done(schema: dict[str, Any]) -> bool:
+            model = schema.get("cls", source)
+            return model is not source and issubclass(model, WireModel)  # it was itself a source
+
+        exact: CoreSchema = rewritten(handler(source), exact_constant, is_done)
         return exact
 
     @model_validator(mode="after")
