@@ -72,14 +72,17 @@ def build(
 
 
 def _package(title: str, info: Place, report: Report) -> str:
-    """The package's name, made of the title."""
+    """The package's name, made of the title; with "api" added where it would hide a module or has no letter."""
     package = names.package(title)
-    if names.is_taken_module(package):
-        report.error(
-            "package-name",
-            f"the title {shown(title)} makes the package name {package!r}, which "
-            + ("Python or its libraries use" if package.strip("_") else "has no letter in it"),
-            info.key_location("title"),
-            "choose another name with --package NAME",
-        )
-    return package
+    if not names.is_taken_module(package):
+        return package
+    settled = "_".join(filter(None, (package.strip("_"), "api")))
+    report.warn(
+        "package-name",
+        f"the title {shown(title)} makes the package name {package!r}, which "
+        + ("Python or its libraries use" if package.strip("_") else "has no letter in it")
+        + f"; it is called {settled!r}",
+        info.key_location("title"),
+        "choose another name with --package NAME",
+    )
+    return settled

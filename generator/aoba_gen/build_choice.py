@@ -89,8 +89,9 @@ class _Choice:
     def _is_impossible(self, roots: Sequence[Part]) -> bool:
         """Whether a member asks for another JSON type than what stands beside the union, after a warning."""
         scratch = self._report.scratch()
-        kinds = Facts(roots, scratch).kinds
-        if scratch.diagnostics:
+        facts = Facts(roots, scratch)
+        kinds = facts.kinds
+        if facts.is_impossible:
             place = roots[-1].place
             self._report.warn(
                 "impossible-member",
@@ -98,7 +99,7 @@ class _Choice:
                 place.location,
                 "take the member out, or say the type in the members alone",
             )
-        return bool(scratch.diagnostics)
+        return facts.is_impossible
 
     def _with_name(self, member: Schema, suffix: str) -> Schema:
         """A member with a check, named, so that the check stands with it."""

@@ -126,6 +126,8 @@ class Facts:
         self.parts = flattened(roots, report)
         self._report = report
         self._only = only
+        self.is_impossible = False
+        """Whether no value is what all parts ask for; known once `kinds` is."""
 
     @property
     def place(self) -> Place:
@@ -142,10 +144,11 @@ class Facts:
             met = _met(allowed, types)
             if not met:
                 before = " or ".join(sorted(allowed))
-                self._report.error(
+                self.is_impossible = True
+                self._report.warn(
                     "schema-conflict",
                     f"a value is asked to be {' or '.join(sorted(types))} here and {before} at "
-                    f"{named[0][0].place.location}; no value is both",
+                    f"{named[0][0].place.location}; no value is both, so none is taken",
                     part.place.key_location("type"),
                     "take one of the two out of allOf",
                 )

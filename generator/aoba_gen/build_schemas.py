@@ -14,7 +14,7 @@ from .build_formats import format_of
 from .build_keywords import warn_unknown
 from .build_order import mark_recursive, ordered
 from .build_records import Records
-from .build_types import is_map, plain_schema
+from .build_types import NOTHING, is_map, plain_schema
 from .build_unions import (
     Discriminated,
     common_tag,
@@ -31,10 +31,6 @@ from .resolve import Document, Place, reference
 
 _MAPS: Final = ("schemas", "definitions", "$defs")
 """What holds schemas by name."""
-NOTHING: Final = Schema(checks={"not": {}})
-"""What `false` allows."""
-
-
 class Schemas:
     """The definitions found so far, by Python name, and what each schema of the document is called."""
 
@@ -225,7 +221,7 @@ class Schemas:
             python = component or self._scope.settle(name, place.location, names.pascal(name))
             self._known[key] = Schema(ref=python, nullable=nullable)
             self._records.define_later(python, facts)
-        elif is_enum(facts):
+        elif not facts.is_impossible and is_enum(facts):
             python = component or self._scope.settle(name, place.location, names.pascal(name))
             made = enum_of(facts, python, class_doc(place), self.report)
             self.found[python] = made
@@ -279,7 +275,7 @@ class Schemas:
         """Whether what the facts describe becomes a class."""
         if facts.groups or facts.values is not None:
             return False
-        if set(facts.kinds or ()) - {"null"} != {"object"}:
+        if set(facts.kinds or ()) - {"null"} != {"object"} or facts.is_impossible:
             return False
         return bool(facts.properties or facts.required) or (is_record and not is_map(facts))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from . import names
 from .build_checks import Checks, NotPlain, json_schema, merged
@@ -19,6 +19,10 @@ from .resolve import Place
 
 if TYPE_CHECKING:
     from .build_schemas import Schemas
+
+
+NOTHING: Final = Schema(checks={"not": {}})
+"""What `false` allows."""
 
 
 def is_map(facts: Facts) -> bool:
@@ -46,6 +50,8 @@ class _Types:
     def schema(self) -> Schema:
         """The type, with a check for what it does not say."""
         facts = self._facts
+        if facts.is_impossible:
+            return NOTHING
         checks = Checks(self._report).of(facts)
         if facts.groups:
             schema = choice(self._schemas, facts, self._name)
@@ -99,9 +105,10 @@ class _Types:
             return
         values = [item.value() for item in listed.items()]
         enum = self._schemas.known(part) or "the enum"
-        self._report.error(
+        self._report.warn(
             "const-not-in-enum",
-            f"{shown(const.value())} is not among the values of {enum}, which the property also has to be",
+            f"{shown(const.value())} is not among the values of {enum}, which the property also has to be, "
+            "so no value is taken",
             const.location,
             suggestion(str(const.value()), map(str, values))
             or f"expected one of {', '.join(map(shown, values))}",
