@@ -32,8 +32,8 @@ class Limits:
     recursion: int = 5_000
     """How far Python may recurse while it follows schemas from one to the next; some 1,000 schemas."""
     seconds: int = 4
-    """The processor time for reading and understanding a document, until it is known what is to be generated."""
-    parts: int = 50_000
+    """The processor time for each step of understanding a document, and as much again for each full MiB of it."""
+    parts: int = 100_000
     """What the package is made of: classes, fields, enum members, messages, operations, parameters."""
     characters: int = 16 * 1024**2
     """The characters of all texts and names that the package repeats."""

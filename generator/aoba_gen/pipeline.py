@@ -122,14 +122,15 @@ def read(spec: Path, report: Report) -> Source:
 def _bounded(source: Source, report: Report) -> Iterator[None]:
     """Turns what only a document can cause, recursion or work without end, into a refusal."""
     limits, start = report.limits, source.root.location
+    seconds = limits.seconds * (1 + source.size // 2**20)
     try:
-        with deadline(limits.seconds):
+        with deadline(seconds):
             yield
     except RecursionError:
         message = "the document refers from one place to the next too many times"
         report.exceed("recursion", message, start)
     except TooSlow:
-        message = f"the document takes more than {limits.seconds} seconds of work to understand"
+        message = f"the document takes more than {seconds} seconds of work to understand"
         report.exceed("seconds", message, start)
 
 
