@@ -239,3 +239,35 @@ def test_the_client_keeps_its_own_names() -> None:
     assert {
         name for name in dir(Client) if not name.startswith("_")
     } <= build_operations.CLIENT_NAMES
+
+
+def chain(length: int, link: Callable[[str], object]) -> str:
+    """Schemas P, A1, A2, ... of which each is `link` of the next, and the last is text."""
+    names = ["P", *(f"A{number}" for number in range(1, length))]
+    refs = [link(f"#/components/schemas/{name}") for name in names[1:]]
+    return json.dumps(dict(zip(names, [*refs, {"type": "string"}], strict=True)))
+
+
+def test_a_long_chain_of_classes_decodes(generate: Generate) -> None:
+    package = generate(
+        chain(300, lambda ref: {"type": "object", "properties": {"next": {"$ref": ref}}})
+    )
+    assert takes(package, next={"next": {}}) and not takes(package, next={"next": 1})
+
+
+def test_a_long_chain_of_references_is_what_stands_at_its_end(generate: Generate) -> None:
+    package = generate(chain(300, lambda ref: {"$ref": ref}))
+    assert package.decode(b'"x"') == "x"
+
+
+def test_types_that_nest_deeper_than_any_message_are_refused(refuse: Refuse) -> None:
+    said = refuse(chain(200, lambda ref: {"type": "array", "items": {"$ref": ref}}))
+    assert "more than 150 lists, maps or choices stand inside each other [too-deep]" in said
+
+
+def test_a_deep_all_of_is_one_class(generate: Generate) -> None:
+    ahead = {"type": "object", "properties": {"a": {"type": "integer"}}}
+    package = generate(chain(200, lambda ref: {"allOf": [{"$ref": ref}, ahead]}).replace(
+        '{"type": "string"}', '{"type": "object", "required": ["z"]}'
+    ))  # fmt: skip
+    assert takes(package, z=1, a=1) and not takes(package, a=1) and not takes(package, z=1, a="")

@@ -50,7 +50,7 @@ _BUILTINS: Final = frozenset("bool bytes dict float int list property str super 
 _DUNDERS: Final = frozenset(
     "__all__ __checks__ __init__ __name__ __pydantic_extra__ __version__".split()
 )
-_OF_BUILTINS: Final = frozenset(dir(builtins))
+_OTHER_BUILTINS: Final = frozenset(dir(builtins)) - _BUILTINS - _DUNDERS
 
 
 class Forbidden(Exception):
@@ -92,7 +92,7 @@ def _forbidden(tree: ast.Module, bound: dict[str, str]) -> Iterator[tuple[str, a
                 if not _may_call(called, bound):
                     yield f"a call of {ast.unparse(called)}", node
             case ast.Name(id=name):
-                if name in _OF_BUILTINS - _BUILTINS - _DUNDERS - bound.keys():
+                if name in _OTHER_BUILTINS and name not in bound:
                     yield f"the name {name}", node
             case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef():
                 if any(ast.unparse(one) != "property" for one in node.decorator_list):
