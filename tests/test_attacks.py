@@ -116,7 +116,7 @@ def test_names_stay_names(first: int, tmp_path: Path) -> None:
                 assert all(found.location.line for found in refused.diagnostics), place
                 assert str(refused).count("\n") < 40
                 continue
-            if made % 4 == number % 4:  # the others are the same code
+            if made % 12 == number % 12:  # the others differ in little
                 files = rendering.render(model)
                 assert not {CANARY, "open", "system", "eval", "os", "this"} & set(
                     code_of(files)
