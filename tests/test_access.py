@@ -218,6 +218,15 @@ def test_which_addresses_are_public(address: str) -> None:
     assert is_public(address) is ADDRESSES[address]
 
 
+class Server(ThreadingHTTPServer):
+    """Lets slow answers go when the tests are done, and says nothing of those that nobody waits for."""
+
+    daemon_threads = True
+    stopped = threading.Event()
+
+    def handle_error(self, request: object, client_address: object) -> None: ...
+
+
 class Handler(BaseHTTPRequestHandler):
     """Serves schemas, redirects, too much, too slowly."""
 
@@ -241,7 +250,7 @@ class Handler(BaseHTTPRequestHandler):
         elif self.path == "/slow.json":
             self.send_response(200)
             self.end_headers()
-            self.server.stopped.wait(30)  # type: ignore[attr-defined]  # put there by the test
+            Server.stopped.wait(30)
         elif self.path == "/other.json":
             self._say(b'{"$ref": "x.json"}')
         elif self.path == "/local.json":
@@ -287,15 +296,14 @@ def host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, ssl.SS
             serialization.NoEncryption(),
         )
     )
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    stopped = server.stopped = threading.Event()  # type: ignore[attr-defined]  # for the handler
+    server = Server(("127.0.0.1", 0), Handler)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(pem)
     server.socket = context.wrap_socket(server.socket, server_side=True)
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
     yield f"localhost:{server.server_port}", ssl.create_default_context(cafile=str(pem))
-    stopped.set()
+    Server.stopped.set()
     server.shutdown()
     server.server_close()
 
