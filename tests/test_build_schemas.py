@@ -19,7 +19,7 @@ from click.testing import Result
 from jsonschema import Draft202012Validator
 
 Cli: TypeAlias = Callable[..., Result]
-CASES = sorted((Path(__file__).parent / "cases" / "schemas").iterdir())
+CASES = sorted((Path(__file__).parent / "cases" / "schemas").glob("*/"))
 
 
 @dataclass(frozen=True)

@@ -215,6 +215,8 @@ class _Finish:
         annotation = self._narrowed(annotation, schema)
         if schema.nullable and schema.types != ("null",):
             annotation = joined([annotation, ast.Constant(None)])
+        if isinstance(annotation, ast.Constant):  # None, of which Python makes no union with itself
+            annotation = annotated(annotation, [ast.Call(ast.Name("Field"), [], [])])
         annotation = annotated(annotation, checks_of(schema.checks))
         if made.recursive:
             call = ast.Call(ast.Name("TypeAliasType"), [ast.Constant(""), annotation], [])
