@@ -20,7 +20,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 UNSUPPORTED = re.compile(r"\[(unsupported-[a-z-]+|ref-dangling)\]$", re.MULTILINE)
 """The official schema follows no reference, and so takes documents whose references lead nowhere."""
-MAX_UNSUPPORTED = 3
+MAX_REFUSED = 3
 
 pytestmark = [
     pytest.mark.corpus,
@@ -31,9 +31,8 @@ pytestmark = [
 ]
 
 
-def generate_all(out: Path, seed: str) -> list[dict[str, Any]]:
-    """Every document's outcome, of programs with their own hash seed; one program a core."""
-    paths = corpus.valid_documents()
+def generate_all(out: Path, seed: str, paths: list[str]) -> list[dict[str, Any]]:
+    """Each document's outcome, of programs with their own hash seed; one program a core."""
     lanes = os.cpu_count() or 1
     programs = [
         subprocess.Popen(
@@ -59,16 +58,20 @@ def out(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def found(out: Path) -> list[dict[str, Any]]:
-    return generate_all(out, "1")
+    return generate_all(out, "1", corpus.valid_documents())
 
 
 def test_every_valid_document_generates_or_says_what_is_unsupported(
     found: list[dict[str, Any]],
 ) -> None:
     refused = {each["path"]: each["output"] for each in found if each["exit"]}
-    wrongly = {path: text for path, text in refused.items() if not UNSUPPORTED.search(text)}
+    wrongly = {
+        path: text
+        for path, text in refused.items()
+        if not (UNSUPPORTED.search(text) or path in DANGLING and "[ref-dangling]" in text)
+    }
     assert not wrongly, json.dumps(wrongly, indent=1)
-    assert len(refused) <= MAX_UNSUPPORTED, json.dumps(refused, indent=1)
+    assert len(refused) <= MAX_REFUSED, json.dumps(refused, indent=1)
     assert len(found) == len(corpus.valid_documents())
 
 
@@ -93,8 +96,9 @@ def test_every_package_is_typed(found: list[dict[str, Any]], out: Path) -> None:
 def test_the_same_document_gives_the_same_bytes(
     found: list[dict[str, Any]], out: Path, tmp_path: Path
 ) -> None:
-    generate_all(tmp_path, "2")
-    for package in (each["package"] for each in found if each["exit"] == 0):
+    some = {each["path"]: each["package"] for each in found[::3] if each["exit"] == 0}
+    generate_all(tmp_path, "2", list(some))
+    for package in some.values():
         names = sorted(path.name for path in (out / package).iterdir() if path.is_file())
         again = sorted(path.name for path in (tmp_path / package).iterdir() if path.is_file())
         assert again == names
