@@ -31,6 +31,8 @@ from .resolve import Document, Place, reference
 
 _MAPS: Final = ("schemas", "definitions", "$defs")
 """What holds schemas by name."""
+
+
 class Schemas:
     """The definitions found so far, by Python name, and what each schema of the document is called."""
 
