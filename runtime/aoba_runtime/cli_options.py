@@ -222,7 +222,7 @@ def _checked_url(url: str) -> str:
         parts = urlsplit(url)
         is_good = parts.scheme in ("ws", "wss") and bool(parts.hostname) and parts.port != 0
     except ValueError:
-        is_good = False
+        parts, is_good = urlsplit(""), False
     if not is_good:
         raise click.UsageError("--url is a WebSocket URL such as " + DEFAULT_URL)
     if parts.scheme == "ws" and not is_loopback(url):
