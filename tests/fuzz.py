@@ -7,6 +7,7 @@ A run ends with exit 0 or 1; 1 tells a place and leaves the output folder as it 
 
 from __future__ import annotations
 
+import copy
 import io
 import json
 import os
@@ -101,7 +102,7 @@ def _change(chance: random.Random, document: Any, documents: list[Any]) -> None:
             except (KeyError, IndexError):
                 return
         case 2:
-            holder[key] = chance.choice(_VALUES)
+            holder[key] = copy.deepcopy(chance.choice(_VALUES))
         case 3:
             holder[key] = chance.choice(_ODD)
         case 4 if isinstance(holder, dict):
