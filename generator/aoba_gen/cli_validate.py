@@ -22,7 +22,7 @@ from .cli_options import (
 )
 from .diagnostics import Diagnostic, Refused, Severity
 from .formats import FORMATS
-from .limits import deadline
+from .limits import deadline, seconds_for
 from .model import Side
 from .pipeline import Options, check, compile_model, read
 from .validate import OPTIONAL, RULES
@@ -60,7 +60,7 @@ def validate_command(
     for spec in spec_files(specs, config):
         report = first.scratch()
         try:
-            with deadline(report.limits.seconds):
+            with deadline(seconds_for(spec, report.limits)):
                 check(read(spec, report), report, access(config, roots, hosts))
             found.extend(report.diagnostics)
         except Refused as refused:
@@ -95,7 +95,7 @@ def model_command(
     with refusals():
         config, report = configuration(disable, limits)
         options = Options(side, access=access(config, roots, hosts))
-        with deadline(report.limits.seconds):
+        with deadline(seconds_for(spec, report.limits)):
             model = compile_model(read(spec, report), package, report, options)
     tell(report.diagnostics)
     click.echo(json.dumps(asdict(model), indent=2, ensure_ascii=False))

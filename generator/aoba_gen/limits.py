@@ -6,6 +6,7 @@ import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
+from pathlib import Path
 from typing import Final
 
 
@@ -32,7 +33,8 @@ class Limits:
     recursion: int = 5_000
     """How far Python may recurse while it follows schemas from one to the next; some 1,000 schemas."""
     seconds: int = 4
-    """The processor time for each step of understanding a document, and as much again for each full MiB of it."""
+    """The processor time for understanding a document, until it is known what is to be generated; as much again for
+    each full MiB of its file."""
     parts: int = 100_000
     """What the package is made of: classes, fields, enum members, messages, operations, parameters."""
     characters: int = 16 * 1024**2
@@ -44,6 +46,12 @@ class Limits:
 
 
 NAMES: Final = tuple(field.name for field in fields(Limits))
+
+
+def seconds_for(document: Path, limits: Limits) -> int:
+    """The processor time that the document in a file may take to understand."""
+    size = document.stat().st_size if document.is_file() else 0
+    return limits.seconds * (1 + min(size, limits.bytes) // 2**20)
 
 
 def raising(name: str) -> str:

@@ -12,7 +12,7 @@ from pathlib import Path
 from .access import Access
 from .build import build
 from .diagnostics import Location, Refused, Report
-from .limits import TooSlow, deadline
+from .limits import TooSlow, deadline, seconds_for
 from .load import Scalar, Source, load
 from .model import Model, Side
 from .render import TEMPLATES, Flawed, render
@@ -77,7 +77,7 @@ def generate(
     Reads `spec` and the output folder, writes nothing. Raises `Refused` for a document that cannot be used and
     `Unwritable` for an output folder that cannot.
     """
-    with deadline(report.limits.seconds):
+    with deadline(seconds_for(spec, report.limits)):
         source = read(spec, report)
         document = check(source, report, options.access)
         model = _compile(document, package, report, options)
@@ -122,7 +122,7 @@ def read(spec: Path, report: Report) -> Source:
 def _bounded(source: Source, report: Report) -> Iterator[None]:
     """Turns what only a document can cause, recursion or work without end, into a refusal."""
     limits, start = report.limits, source.root.location
-    seconds = limits.seconds * (1 + source.size // 2**20)
+    seconds = seconds_for(source.path, limits)
     try:
         with deadline(seconds):
             yield
