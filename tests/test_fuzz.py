@@ -2,26 +2,25 @@
 
 from __future__ import annotations
 
-import os
-import random
 import subprocess
 import sys
 from pathlib import Path
 
 COUNT = 3_000
+SEEDS = (1, 2)
+"""Always the same here; `make fuzz` takes new ones."""
 
 
 def test_mutated_documents(root: Path, tmp_path: Path) -> None:
-    seeds = [random.randrange(2**32) for _ in range(os.cpu_count() or 1)]
     programs = [
         subprocess.Popen(
-            [sys.executable, str(root / "tests" / "fuzz.py"), str(COUNT // len(seeds)), str(seed)],
+            [sys.executable, str(root / "tests" / "fuzz.py"), str(COUNT // len(SEEDS)), str(seed)],
             cwd=tmp_path,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
         )
-        for seed in seeds
+        for seed in SEEDS
     ]
     for program in programs:
         said, _ = program.communicate()

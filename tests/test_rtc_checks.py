@@ -236,7 +236,10 @@ REFUSED_OPTIONS: dict[str, tuple[Callable[[], object], str]] = {
     ),
     "no password": (lambda: IceServer("turn:x", "u"), "asks for a user name and a password"),
     "an address": (lambda: RtcOptions(local_addresses=("eth0",)), "local address 'eth0'"),
-    "no relay": (lambda: RtcOptions(relay_only=True), "ice_servers names none"),
+    "no relay": (
+        lambda: RtcOptions(relay_only=True),
+        "takes a TURN server, and no ICE server is one",
+    ),
     "a bitrate": (lambda: RtcOptions(bitrate=32), "bitrate 32: Opus takes 6000 to 510000"),
     "complexity": (lambda: RtcOptions(complexity=11), "complexity 11: Opus takes 0 to 10"),
 }
