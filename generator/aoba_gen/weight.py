@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import fields, is_dataclass
 
 from .limits import Limits
-from .model import Model
+from .model import Channel, Model
 
 
 def exceeded(model: Model, limits: Limits) -> str | None:
@@ -28,10 +28,13 @@ def exceeded(model: Model, limits: Limits) -> str | None:
 
 
 def _values(value: object) -> Iterator[object]:
-    """Every object and text in a model."""
+    """Every object and text in a model; a channel once, as operations only name theirs."""
     todo = [value]
+    channels: set[int] = set()
     while todo:
         match todo.pop():
+            case Channel() as known if id(known) in channels:
+                pass
             case str() as text:
                 yield text
             case tuple() | list() as items:
@@ -40,5 +43,7 @@ def _values(value: object) -> Iterator[object]:
                 todo.extend(pairs)
                 todo.extend(pairs.values())
             case made if is_dataclass(made):
+                if isinstance(made, Channel):
+                    channels.add(id(made))
                 yield made
                 todo.extend(getattr(made, field.name) for field in fields(made))
