@@ -1,0 +1,58 @@
+"""Text of a document as Markdown that says no more than that: plain, as code, in a table, in a fence."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+from .diagnostics import escaped
+
+_MARKS: Final = re.compile(r"([\\`*_{}\[\]<>|#@&~$!])")
+"""What means something to CommonMark, GitHub's tables, mentions and mathematics wherever it stands."""
+_START: Final = re.compile(r"^(\d*)([-+=.)])")
+"""What begins a list or underlines a heading at the start of a line."""
+
+
+def plain(text: str) -> str:
+    """A text on one line, which Markdown shows as it is."""
+    marked = _MARKS.sub(r"\\\1", escaped(" ".join(text.split())))
+    return _START.sub(r"\1\\\2", marked)
+
+
+def code(text: str) -> str:
+    """A text on one line as code, also in a table; an empty one is nothing."""
+    line = escaped(text.replace("\n", " "))
+    if not line.strip():
+        return f"<code>{'&nbsp;' * len(line)}</code>" if line else ""
+    if "|" in line:  # no escape within backticks holds in tables and outside of them
+        return f"<code>{_MARKS.sub(lambda found: f'&#{ord(found[0])};', line)}</code>"
+    fence = "`" * (_longest(line) + 1)
+    pad = " " if line[0] in "` " or line[-1] in "` " else ""
+    return f"{fence}{pad}{line}{pad}{fence}"
+
+
+def fence(text: str, language: str = "") -> list[str]:
+    """The lines of a block of code, which holds `text` as it is."""
+    bars = "`" * max(3, _longest(text) + 1)
+    lines = (escaped(line.replace("\t", "    ")) for line in text.rstrip("\n").split("\n"))
+    return [f"{bars}{language}", *lines, bars]
+
+
+def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
+    """The lines of a table; cells are Markdown already."""
+    return [
+        f"| {' | '.join(head)} |",
+        f"|{'---|' * len(head)}",
+        *(f"| {' | '.join(row)} |" for row in rows),
+    ]
+
+
+def link(text: str, anchor: str) -> str:
+    """A link within the page; `text` is Markdown already."""
+    return f"[{text}](#{anchor})"
+
+
+def _longest(text: str) -> int:
+    """How many backticks stand in a row at most."""
+    return max((len(found) for found in re.findall("`+", text)), default=0)
