@@ -13,7 +13,7 @@ from typing import cast
 import aioice.ice
 import pytest
 from aioice import stun
-from aoba_runtime import rtc
+from aoba_runtime import rtc, rtc_engine
 from aoba_runtime.audio_levels import rms
 from aoba_runtime.audio_tones import Tone
 from aoba_runtime.media import (
@@ -60,6 +60,14 @@ async def test_both_ends_hear_each_other() -> None:
             assert stats.remote_level == pytest.approx(0.2, abs=0.02)
             assert stats.jitter is not None and stats.jitter < 1
             assert stats.mos is not None and 1 <= stats.mos <= 4.5
+
+
+async def test_a_connection_does_not_wait_for_the_pace_of_its_checks(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(rtc_engine, "PACE", 3600)
+    async with call() as (caller, callee):
+        await asyncio.gather(caller.told(Connected), callee.told(Connected))
 
 
 async def test_candidates_are_in_the_description_too_and_come_one_by_one() -> None:

@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 from collections import deque
 
 import numpy as np
 
 from .audio import FRAME, RATE, AudioError
+
+
+@functools.lru_cache(maxsize=16)
+def _second(hz: int, level: float) -> tuple[bytes, ...]:
+    """One second in frames; of a whole number of hertz, it ends where it began."""
+    phase = np.arange(RATE) * (2 * np.pi * hz / RATE)
+    pcm = np.rint(np.sin(phase) * (level * 2**0.5 * 32768)).astype("<i2")
+    return tuple(pcm[at : at + FRAME].tobytes() for at in range(0, RATE, FRAME))
 
 
 class Tone:
@@ -18,11 +27,7 @@ class Tone:
             raise AudioError(
                 f"a tone of {hz} Hz at {level}: expected 1 to 23999 Hz, level 0 to 0.7"
             )
-        # One second of a whole number of hertz ends where it began.
-        phase = np.arange(RATE) * (2 * np.pi * hz / RATE)
-        pcm = np.rint(np.sin(phase) * (level * 2**0.5 * 32768)).astype("<i2")
-        second: list[bytes] = [pcm[at : at + FRAME].tobytes() for at in range(0, RATE, FRAME)]
-        self._frames = itertools.cycle(second)
+        self._frames = itertools.cycle(_second(hz, level))
 
     def read(self) -> bytes:
         """The next frame."""

@@ -34,6 +34,8 @@ _GOODBYE: Final = "_TurnTransport__close_task"
 _BUFFER: Final = "_RTCRtpReceiver__jitter_buffer"
 MAX_UNREAD: Final = 500
 """Datagrams kept until they are read; before the connection is made none of them is needed."""
+PACE: Final = 0.02
+"""Seconds from one connectivity check to the next, the timer Ta of RFC 8445 section 14."""
 MAX_STREAMS: Final = 4
 """RTP streams (SSRCs) that a peer may send; each costs memory for good."""
 
@@ -76,6 +78,7 @@ def connect(
     setattr(receiver, _BUFFER, Tap(arrive))
     connection = receiver.transport.transport.iceGatherer._connection
     _guard(transceiver, connection)
+    _pace(connection, spawn)
     return peer, transceiver, Gatherer(connection, options)
 
 
@@ -108,6 +111,28 @@ def _guard(transceiver: RTCRtpTransceiver, connection: Connection) -> None:
     setattr(connection, "data_received", received)
     setattr(transport, "_handle_rtp_data", bounded)
     setattr(transport, "_handle_rtcp_data", understood)
+
+
+def _pace(
+    connection: Connection, spawn: Callable[[Coroutine[None, None, None]], asyncio.Task[None]]
+) -> None:
+    """Let a task of its own start the checks one by one: aioice sleeps after each, even when that one has connected."""
+    check = connection._check_periodic
+
+    async def go_on() -> None:
+        await asyncio.sleep(PACE)
+        while check():
+            await asyncio.sleep(PACE)
+
+    def begin() -> bool:
+        more = check()
+        if more and not connection._check_list:
+            return True  # nothing to wait for yet: without a pair, connect() would give up
+        if more:
+            spawn(go_on())
+        return False
+
+    setattr(connection, "_check_periodic", begin)
 
 
 def let_go(transceiver: RTCRtpTransceiver) -> None:
