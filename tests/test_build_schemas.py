@@ -118,10 +118,13 @@ def test_refuses(
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: str(case.name))
-def test_says(generated: Generated, case: Path) -> None:
-    """What is warned of stands in `said.txt`, to the letter; nothing is where that is not there."""
-    expected = case / "said.txt"
-    assert generated.said[case.name] == (expected.read_text() if expected.exists() else "")
+def test_says(generated: Generated, case: Path, cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is warned of stands in `said.txt`, to the letter; nothing is where that is not there. Validation says no less."""
+    place = case / "said.txt"
+    expected = place.read_text() if place.exists() else ""
+    assert generated.said[case.name] == expected
+    monkeypatch.chdir(case)
+    assert cli("validate", "spec.yaml", "--package", "x").stdout == expected
 
 
 def test_checkers_are_content(generated: Generated, tmp_path: Path) -> None:

@@ -6,8 +6,15 @@ from collections.abc import Iterable, Iterator
 from typing import Final
 
 from .build_facts import Facts, Group, Part, bounds_of, follow
-from .build_keywords import CHECKED, UNCHECKED, is_annotation, is_checked, types_of
-from .diagnostics import Report, shown
+from .build_keywords import (
+    CHECKED,
+    UNCHECKED,
+    UNCHECKED_PATTERN,
+    is_annotation,
+    is_checked,
+    types_of,
+)
+from .diagnostics import Location, Report, shown
 from .load import Json, Object
 from .resolve import Place
 
@@ -27,7 +34,12 @@ _TRIVIAL: Final[dict[str, tuple[Json, ...]]] = {
 
 
 class NotPlain(Exception):
-    """A schema cannot be written without references, or only at great length."""
+    """A schema cannot be written as a check: the reason, and how to mend it."""
+
+    def __init__(self, reason: str, hint: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.hint = hint
 
 
 class Checks:
@@ -43,7 +55,8 @@ class Checks:
             keywords = set(part.keywords())
             for keyword in sorted(keywords & UNCHECKED):
                 if not (keyword == "unevaluatedProperties" and record):
-                    self.not_enforced(part.place, keyword)
+                    where = part.place.key_location(keyword)
+                    self.not_enforced(where, keyword, _unchecked(keyword))
             check = self._checked(part, keywords, record=record)
             if check:
                 found.append(check)
@@ -59,12 +72,15 @@ class Checks:
         """The check of a oneOf or anyOf; `None` after a warning where it cannot be written."""
         try:
             return {group.keyword: [_plain(raw, (), [_SIZE]) for raw in group.members]}
-        except NotPlain:
+        except NotPlain as fault:
+            where = group.part.place.key_location(group.keyword)
+            self.not_enforced(where, group.keyword, fault)
             return None
 
     def _checked(self, part: Part, keywords: set[str], *, record: bool) -> dict[str, Json]:
         check: dict[str, Json] = {}
         for keyword in sorted(keywords & CHECKED):
+            where = part.place.key_location(keyword)
             found = part.get(keyword)
             if found is None or keyword in _TRIVIAL and found.value() in _TRIVIAL[keyword]:
                 continue
@@ -74,8 +90,8 @@ class Checks:
                 continue
             try:
                 check.update(_keyword(keyword, found, (), [_SIZE]))
-            except NotPlain:
-                self.not_enforced(part.place, keyword)
+            except NotPlain as fault:
+                self.not_enforced(where, keyword, fault)
         if "if" in keywords and "if" not in check:
             check.pop("then", None)
             check.pop("else", None)
@@ -86,17 +102,18 @@ class Checks:
             try:
                 check["additionalProperties"] = _plain(extra, (), [_SIZE])
                 check["properties"] = {name: True for name in names}
-            except NotPlain:
-                self.not_enforced(part.place, "additionalProperties")
+            except NotPlain as fault:
+                where = part.place.key_location("additionalProperties")
+                self.not_enforced(where, "additionalProperties", fault)
         return check
 
-    def not_enforced(self, place: Place, keyword: str) -> None:
+    def not_enforced(self, location: Location, keyword: str, fault: NotPlain) -> None:
         """Report that nothing will check a keyword."""
         self._report.warn(
             "not-enforced",
-            f"{shown(keyword)} is not checked: values that it forbids are taken",
-            place.key_location(keyword),
-            "say it without references that lead back, or check it where the message is used",
+            f"{shown(keyword)} is not checked, as {fault.reason}: values that it forbids are taken",
+            location,
+            f"{fault.hint}, or check it where the message is used",
         )
 
 
@@ -131,21 +148,20 @@ def _plain(raw: Place, trail: tuple[str, ...], left: list[int]) -> Json:
     if not isinstance(place.node, Object):
         return place.value() is not False
     if place.pointer in trail:
-        raise NotPlain
+        raise NotPlain("it leads back to itself", "say it without references that lead back")
     trail = (*trail, place.pointer)
     plain: dict[str, Json] = {}
     for keyword in part.keywords():
         if keyword in UNCHECKED:
-            raise NotPlain
+            raise _unchecked(keyword)
         found = place.get(keyword)
         if found is not None and keyword not in ("nullable", "format", "type"):
             left[0] -= 1
             if left[0] < 0:
-                raise NotPlain
+                raise NotPlain(f"it takes more than {_SIZE} keywords to say", "say it in fewer")
             plain.update(_keyword(keyword, found, trail, left))
     plain.update(bounds_of(part))
-    if not is_checked(str(plain.get("pattern", ""))):
-        raise NotPlain
+    _demand_checked([str(plain.get("pattern", ""))])
     types = types_of(place)
     if types:
         kind: Json = types[0] if len(types) == 1 else [*types]
@@ -165,6 +181,19 @@ def _plain(raw: Place, trail: tuple[str, ...], left: list[int]) -> Json:
     return plain
 
 
+def _unchecked(keyword: str) -> NotPlain:
+    return NotPlain(f"nothing here can check {shown(keyword)}", "say it with other keywords")
+
+
+def _demand_checked(patterns: Iterable[str]) -> None:
+    for pattern in patterns:
+        if not is_checked(pattern):
+            reason = (
+                f"no engine here runs the pattern {shown(pattern)}, or none that is sure to end"
+            )
+            raise NotPlain(reason, UNCHECKED_PATTERN)
+
+
 def _keyword(
     keyword: str, found: Place, trail: tuple[str, ...], left: list[int]
 ) -> Iterator[tuple[str, Json]]:
@@ -174,10 +203,8 @@ def _keyword(
     elif keyword in _LISTS or keyword == "items":
         yield keyword, [_plain(raw, trail, left) for raw in found.raw_items()]
     elif keyword in _MAPS:
-        if keyword == "patternProperties" and not all(
-            is_checked(pattern) for pattern, _ in found.raw_fields()
-        ):
-            raise NotPlain
+        if keyword == "patternProperties":
+            _demand_checked(pattern for pattern, _ in found.raw_fields())
         yield keyword, {name: _plain(raw, trail, left) for name, raw in found.raw_fields()}
     elif keyword == "dependencies":
         yield from _dependencies(found, trail, left)

@@ -115,10 +115,7 @@ class _Choice:
         if self._schemas.needs_name(schema):
             self._schemas.exclusive.add(group.part.place.pointer)  # unless it has a tag
             return schema
-        check = Checks(self._report).group(group)
-        if check is None:
-            Checks(self._report).not_enforced(group.part.place, "oneOf")
-        return checked(schema, check)
+        return checked(schema, Checks(self._report).group(group))
 
     def _is_disjoint(self, schema: Schema) -> bool:
         """Whether no value is of two of the members, as far as their JSON types show."""

@@ -8,10 +8,19 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Final, TypeAlias
 
-from .build_keywords import BOUNDS, CONDITIONS, is_annotation, is_checked, runs, types_of
+from .build_keywords import (
+    BOUNDS,
+    CONDITIONS,
+    UNCHECKED_PATTERN,
+    is_annotation,
+    is_checked,
+    runs,
+    types_of,
+)
 from .diagnostics import Report, shown
 from .load import Json, Object
 from .resolve import Place
+from .values import pattern_fault
 
 Bound: TypeAlias = tuple[str, int | float | str | bool]
 KINDS: Final = ("boolean", "integer", "number", "string", "array", "object")
@@ -247,12 +256,15 @@ class Facts:
                 if merge is None:
                     continue
                 if keyword == "pattern" and not is_checked(str(value)):
-                    self._report.warn(
-                        "not-enforced",
-                        f"the pattern {shown(value)} is not checked: no engine here runs it, or none that is sure to end",
-                        part.place.key_location(keyword),
-                        "say it without lookaround or backreferences around what is repeated",
-                    )
+                    if not pattern_fault(
+                        str(value)
+                    ):  # else it is no pattern, which the rules tell of
+                        self._report.warn(
+                            "not-enforced",
+                            f"the pattern {shown(value)} is not checked: no engine here runs it, or none that is sure to end",
+                            part.place.key_location(keyword),
+                            UNCHECKED_PATTERN,
+                        )
                 elif not _is_native(keyword, value, kind):
                     checks.append({keyword: value})
                 elif keyword not in merged:

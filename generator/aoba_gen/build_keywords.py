@@ -84,6 +84,9 @@ def warn_unknown(place: Place, report: Report) -> None:
             )
 
 
+UNCHECKED_PATTERN: Final = "say it without lookaround or backreferences around what is repeated"
+
+
 def is_checked(pattern: str) -> bool:
     """Whether messages are checked against `pattern`: by pydantic's engine or, if that is sure to end, by Python's."""
     if runs(pattern):

@@ -9,6 +9,7 @@ from . import names
 from .build_channels import Channels
 from .build_messages import Messages, described, expression, fields, sayable
 from .build_schemas import Schemas
+from .build_servers import security
 from .diagnostics import Report, shown
 from .model import Channel, Hook, Message, Operation, Record, Reply, Side
 from .resolve import Document, Place
@@ -127,6 +128,7 @@ class Operations:
             and all(self._demands(record) for record in headers),
             takes_address=channel.address is None,
             reply=reply,
+            security=security(place),
             doc=_explained(
                 place, channel if sends else None, messages, sends and reply is not None
             ),
@@ -226,4 +228,6 @@ def _explained(
     known = channel.parameters if channel else ()
     said = (f"`{each.python}`: {each.doc.strip()}" for each in known if each.doc.strip())
     waits = [_WAITS] if is_answered else []
-    return "\n\n".join([*([doc] if doc else []), *said, *waits])
+    schemes = " or ".join(f"`{scheme}`" for scheme in security(place))
+    asks = [f"Needs the security scheme {schemes}."] if schemes else []
+    return "\n\n".join([*([doc] if doc else []), *said, *asks, *waits])

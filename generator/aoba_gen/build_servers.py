@@ -1,4 +1,4 @@
-"""Servers of the document -> servers of the model: URLs, variables and the names of their security schemes."""
+"""Servers of the document -> servers of the model: URLs, variables, and the names of security schemes."""
 
 from __future__ import annotations
 
@@ -28,7 +28,6 @@ def servers(root: Place) -> Iterator[Server]:
         for variable in variables:
             if variable.default is not None:
                 url = url.replace(f"{{{variable.name}}}", variable.default)
-        security = place.get("security")
         yield Server(
             name=name,
             url=url,
@@ -36,7 +35,7 @@ def servers(root: Place) -> Iterator[Server]:
             variables=variables,
             protocol=protocol,
             tls=bool({protocol.lower(), scheme.lower()} & _TLS),
-            security=tuple(map(_scheme, security.items())) if security else (),
+            security=security(place),
             doc=described(place),
         )
 
@@ -57,6 +56,12 @@ def _variable(name: str, place: Place) -> Variable:
         enum=tuple(str(item.value()) for item in listed.items()) if listed else (),
         default=str(default.value()) if default else None,
     )
+
+
+def security(place: Place) -> tuple[str, ...]:
+    """The security schemes of a server or an operation, of which one is enough."""
+    listed = place.get("security")
+    return tuple(map(_scheme, listed.items())) if listed else ()
 
 
 def _scheme(place: Place) -> str:

@@ -233,8 +233,8 @@ class _Types:
             checks["prefixItems"] = [json_schema(raw) for raw in raws]
             if rest is not None:
                 checks["items"] = json_schema(rest)
-        except NotPlain:
-            Checks(self._report).not_enforced(listed, "")
+        except NotPlain as fault:
+            Checks(self._report).not_enforced(listed.location, "the order of the items", fault)
             checks = {}
         if is_closed and bounds.get("minItems") == len(raws) and not any(m.checks for m in members):
             return Schema(types=("array",), prefix=tuple(members))

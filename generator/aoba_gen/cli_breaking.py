@@ -11,7 +11,7 @@ from pathlib import Path
 import click
 
 from .changelog import changelog
-from .cli_options import access, configuration, spec_files, tell, with_package, with_trust
+from .cli_options import access, configuration, targets, tell, with_package, with_trust
 from .compare import RULES
 from .compare_formats import FORMATS, summary
 from .compare_result import Comparison, compared
@@ -75,7 +75,8 @@ def breaking_command(
     with _findings():
         config, report = configuration((), limits)
         _check_rules(config)
-        spec, *others = spec_files((new,) if new else (), config)
+        listed = targets((new,) if new else (), config)
+        spec, *others = dict.fromkeys(target.spec for target in listed)
         if others:
             raise click.UsageError("Missing argument 'NEW': the project has several documents.")
         options = Options(side, access=access(config, roots, hosts))

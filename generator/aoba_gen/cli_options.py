@@ -13,7 +13,7 @@ from typing import Any, Final, TypeVar, get_args
 import click
 
 from .access import Access
-from .config import Config, find_config, package_fault, read_config
+from .config import Config, Target, find_config, package_fault, read_config
 from .diagnostics import Diagnostic, Refused, Report, suggestion
 from .limits import NAMES, Limits
 from .model import Side
@@ -162,11 +162,11 @@ def refusals() -> Iterator[None]:
         sys.exit(exit_code(refused))
 
 
-def spec_files(given: tuple[Path, ...], config: Config) -> tuple[Path, ...]:
+def targets(given: tuple[Path, ...], config: Config) -> tuple[Target, ...]:
     """The documents that a call is about: those given, else those of the project."""
-    specs = given or tuple(dict.fromkeys(target.spec for target in config.targets))
-    if not specs:
+    found = tuple(Target(spec, Path()) for spec in given) or config.targets
+    if not found:
         raise click.UsageError(
             "Missing argument 'SPEC': name a document, or list them in [tool.aoba-gen] of pyproject.toml."
         )
-    return specs
+    return found

@@ -14,7 +14,7 @@ from .cli_options import (
     configuration,
     exit_code,
     refusals,
-    spec_files,
+    targets,
     tell,
     with_disable,
     with_package,
@@ -24,7 +24,7 @@ from .diagnostics import Diagnostic, Refused, Severity
 from .formats import FORMATS
 from .limits import deadline, seconds_for
 from .model import Side
-from .pipeline import Options, check, compile_model, read
+from .pipeline import Options, compile_model, read
 from .validate import OPTIONAL, RULES
 
 
@@ -38,17 +38,20 @@ from .validate import OPTIONAL, RULES
     show_default=True,
     help="How to print what is found.",
 )
+@with_package
 @with_disable
 @with_trust
 def validate_command(
     specs: tuple[Path, ...],
     form: str,
+    package: str | None,
+    side: Side | None,
     disable: tuple[str, ...],
     roots: tuple[Path, ...],
     hosts: tuple[str, ...],
     limits: dict[str, int],
 ) -> None:
-    """Check AsyncAPI documents: their structure, and what the specification demands.
+    """Check AsyncAPI documents: say all that generating their packages would say, and write nothing.
 
     Without SPEC: the documents of [tool.aoba-gen] in pyproject.toml. Exit 0 when there is no error, though there may be
     warnings; 1 when there is; 2 when a document cannot be read.
@@ -57,11 +60,13 @@ def validate_command(
         config, first = configuration(disable, limits)
     found: list[Diagnostic] = []
     code = 0
-    for spec in spec_files(specs, config):
-        report = first.scratch()
+    allowed = access(config, roots, hosts)
+    for target in targets(specs, config):
+        spec, report = target.spec, first.scratch()
+        options = Options(side or target.side, access=allowed)
         try:
             with deadline(seconds_for(spec, report.limits)):
-                check(read(spec, report), report, access(config, roots, hosts))
+                compile_model(read(spec, report), package or target.package, report, options)
             found.extend(report.diagnostics)
         except Refused as refused:
             found.extend(refused.diagnostics)

@@ -176,5 +176,16 @@ def description_changed(old: Described, new: Described, at: At) -> Iterator[Said
         yield from helps(f"the description of {at.what} has changed")
 
 
+def security_changed(
+    old: tuple[str, ...], new: tuple[str, ...], at: At, who: tuple[Who, ...]
+) -> Iterator[Said]:
+    """One of other security schemes is asked for: one more to choose from breaks nobody."""
+    if set(old) == set(new):
+        return
+    before, after = (", ".join(each) or "nothing" for each in (old, new))
+    text = f"{at.what} asks for {after}; it was {before}"
+    yield from breaks(text, *who) if new and not set(old) < set(new) or not old else helps(text)
+
+
 def _told(text: str, hint: str, *who: Who) -> Said:
     return Said(Verdict.BREAKING if who else Verdict.COMPATIBLE, who, text, hint if who else "")

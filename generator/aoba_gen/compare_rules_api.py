@@ -6,7 +6,18 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
-from .compare_model import At, Rules, Said, Who, breaks, description_changed, differs, helps, risks
+from .compare_model import (
+    At,
+    Rules,
+    Said,
+    Who,
+    breaks,
+    description_changed,
+    differs,
+    helps,
+    risks,
+    security_changed,
+)
 from .diagnostics import shown
 from .model import Channel, Model, Parameter, Server
 
@@ -64,14 +75,7 @@ def server_protocol_changed(old: Server, new: Server, at: At) -> Iterator[Said]:
 
 def server_security_changed(old: Server, new: Server, at: At) -> Iterator[Said]:
     """A server takes other security schemes: one more to choose from breaks nobody."""
-    if set(old.security) == set(new.security):
-        return
-    before, after = (", ".join(each.security) or "nothing" for each in (old, new))
-    text = f"{at.what} asks for {after}; it was {before}"
-    if new.security and set(old.security) - set(new.security) or (not old.security):
-        yield from breaks(text, *_BOTH)
-    else:
-        yield from helps(text)
+    yield from security_changed(old.security, new.security, at, _BOTH)
 
 
 def server_variable_changed(old: Server, new: Server, at: At) -> Iterator[Said]:

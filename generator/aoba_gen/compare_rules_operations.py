@@ -16,6 +16,7 @@ from .compare_model import (
     helps,
     narrows,
     risks,
+    security_changed,
     widens,
 )
 from .diagnostics import shown
@@ -112,6 +113,11 @@ def operation_headers_needed(old: Operation, new: Operation, at: At) -> Iterator
     """Headers have to be given to a method that could be called without."""
     if old.action == new.action == "send" and new.needs_headers and not old.needs_headers:
         yield from breaks(f"{new.method}() has to be given headers", Who.SENDERS, Who.CALLERS)
+
+
+def operation_security_changed(old: Operation, new: Operation, at: At) -> Iterator[Said]:
+    """An operation asks for other security schemes: one more to choose from breaks nobody."""
+    yield from security_changed(old.security, new.security, at, _BOTH)
 
 
 def reply_added(old: Operation, new: Operation, at: At) -> Iterator[Said]:
@@ -325,6 +331,7 @@ OPERATIONS: Final[Rules[Operation]] = Rules(
         operation_message_removed,
         operation_address_changed,
         operation_headers_needed,
+        operation_security_changed,
         description_changed,
         reply_added,
         reply_removed,

@@ -215,6 +215,7 @@ class Reply:
 class Operation:
     """What the client does: `method` is its method (send) or hook (receive).
 
+    `security` names the schemes of which it asks for one.
     `type` is the expression of its messages' payloads, `is_empty` whether it can be `None`; `headers` is the expression of
     their headers, `None` where there are none, `needs_headers` whether they have to be given; `takes_address` whether the
     document leaves the address to the sender.
@@ -232,6 +233,7 @@ class Operation:
     needs_headers: bool
     takes_address: bool
     reply: Reply | None
+    security: tuple[str, ...]
     doc: str
 
 

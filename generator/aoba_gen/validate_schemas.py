@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from typing import Final
 
 from .diagnostics import shown, suggestion
 from .load import Json, Scalar
 from .resolve import Place
 from .validate_parts import Finding, Findings, Written, keys, repeated, text_of, texts
-from .values import accepts_type, compiled
+from .values import accepts_type, pattern_fault
 
+_PATTERN_HINT: Final = "mend it; as it stands nothing is checked against it"
 _KINDS: Final = ("Schema", "JsonSchema")
 _LIMITS: Final = (
     ("minimum", "maximum"),
@@ -25,14 +25,14 @@ def schema_pattern(written: Written) -> Findings:
     for schema in written.of(*_KINDS):
         pattern = schema.get("pattern")
         text = text_of(pattern)
-        if pattern and text is not None and (reason := _fault(text)):
+        if pattern and text is not None and (reason := pattern_fault(text)):
             message = f"the pattern {shown(text)} is no regular expression: {reason}"
-            yield Finding(message, pattern.location, "it is not checked as it stands")
+            yield Finding(message, pattern.location, _PATTERN_HINT)
         patterns = schema.get("patternProperties")
         for text in keys(patterns):
-            if patterns and (reason := _fault(text)):
+            if patterns and (reason := pattern_fault(text)):
                 message = f"the pattern {shown(text)} is no regular expression: {reason}"
-                yield Finding(message, patterns.key_location(text))
+                yield Finding(message, patterns.key_location(text), _PATTERN_HINT)
 
 
 def schema_limits(written: Written) -> Findings:
@@ -91,11 +91,6 @@ def headers_object(written: Written) -> Findings:
         if headers and types and "object" not in types:
             text = f"the headers are of type {' or '.join(types)}, expected object"
             yield Finding(text, headers.key_location("type"), "describe each header as a property")
-
-
-def _fault(pattern: str) -> str:
-    fault = compiled(pattern)
-    return "" if isinstance(fault, re.Pattern) else fault
 
 
 def _number(schema: Place, name: str) -> float | None:

@@ -71,6 +71,12 @@ def compiled(pattern: str) -> re.Pattern[str] | str:
         return str(fault)
 
 
+def pattern_fault(pattern: str) -> str:
+    """Why a pattern is no regular expression; "" where it is one."""
+    found = compiled(pattern)
+    return "" if isinstance(found, re.Pattern) else found
+
+
 def _runnable(pattern: object) -> str | None:
     """The pattern as Python has it; `None` where Python cannot read it, or a repetition in it is itself repeated."""
     found = compiled(pattern) if isinstance(pattern, str) else ""

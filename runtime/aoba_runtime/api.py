@@ -20,7 +20,8 @@ class Operation(Generic[R]):
 
     `method` names the client's method (send) or hook (receive). `address` is the channel's, with `parameters` in it, and
     `None` where the document leaves it to the sender. Where there is a `reply`, it is one of these messages and comes
-    on `reply_channel`, at the address that the runtime expression `reply_address` finds in the request.
+    on `reply_channel`, at the address that the runtime expression `reply_address` finds in the request. `security`
+    names the security schemes of the document of which one has to be satisfied, beside those of the server.
     """
 
     name: str
@@ -33,6 +34,7 @@ class Operation(Generic[R]):
     reply_channel: Channel[Any] | None = None
     reply_address: str | None = None
     parameters: Sequence[Parameter] = ()
+    security: tuple[str, ...] = ()
 
     def message_for(self, value: object) -> Message[Any]:
         """The message whose payload `value` is: that of its own class before those of its bases.

@@ -10,6 +10,7 @@ from market_peer import OPERATIONS, SERVERS, MarketClient, messages, models
 async def main() -> None:
     assert SERVERS["public"].url == "wss://market.example.com/v1"
     assert SERVERS["public"].security == ("token",)
+    assert OPERATIONS["ping"].security == ("token", "plain")
     address = messages.PRICES_CHANNEL.address_with({"symbol": "btcusd"})
     assert address == "/prices/btcusd"
     actions = {name: (made.action, made.method) for name, made in OPERATIONS.items()}

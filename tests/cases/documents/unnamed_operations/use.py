@@ -14,6 +14,10 @@ async def main() -> None:
         "onTurn": ("receive", "on_turn"),
         "publish /": ("send", "publish"),
     }
+    security = [made.security for made in OPERATIONS.values()]
+    assert security == [("password", "key"), (), ("key",)]
+    doc = UnnamedOperationsClient.publish_light_id_measured.__doc__ or ""
+    assert doc.strip() == "Needs the security scheme `password` or `key`."
     broker = SERVERS["broker"]
     assert (broker.url, broker.tls) == ("mqtts://{host}:8883/live", True)
     assert broker.security == ("password", "key")
