@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from functools import cache
 from typing import Final
+from warnings import catch_warnings
 
 from .diagnostics import Report, shown, suggestion
 from .resolve import Place
@@ -94,7 +95,8 @@ def is_checked(pattern: str) -> bool:
     if _REPEATED_GROUP.search(pattern) or len(_REPETITION.findall(pattern)) > _MOST_REPETITIONS:
         return False
     try:
-        re.compile(re.sub(r"\(\?<(?![=!])", "(?P<", pattern))
+        with catch_warnings(action="ignore", category=FutureWarning):
+            re.compile(re.sub(r"\(\?<(?![=!])", "(?P<", pattern))
     except re.error:
         return False
     return True

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from .diagnostics import Location, Report, shown, suggestion
-from .files import is_absolute
+from .files import is_absolute, is_remote
 from .load import Object, Scalar, plain
 from .references import (
     Broken,
@@ -122,6 +122,13 @@ def _check(visit: _Visit, references: References, report: Report) -> Spot | None
             location,
             f"write: $ref: '{ref.partition('#')[0]}#{pointer}'",
         )
+    if (pointer := references.embedded.get(spot.pointer)) is not None:
+        report.warn(
+            "ref-embedded",
+            f"$ref {shown(ref)} begins at the schema around it, expected at the root of the file",
+            location,
+            f"write: $ref: '#{pointer}'",
+        )
     return target
 
 
@@ -170,9 +177,9 @@ def _tell_no_pointer(ref: str, location: Location, report: Report) -> None:
         f"$ref {shown(ref)} is no pointer, expected one such as '#/components/schemas/X'",
         location,
         (
-            f"did you mean {shown('#/' + ref.lstrip('#'))}?"
-            if ref.startswith("#")
-            else "begin with '#/'"
+            "begin with '#/'"
+            if not ref.startswith("#")
+            else f"did you mean {shown(('' if is_remote(ref[1:]) else '#/') + ref.lstrip('#'))}?"
         ),
     )
 

@@ -15,6 +15,7 @@ from .files import Files, is_absolute
 from .load import Array, Node, Object, Scalar
 
 _ANCHORS: Final = ("$anchor", "$dynamicAnchor")
+_DEFINITIONS: Final = ("definitions", "$defs")
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +107,8 @@ class References:
         self.files = files
         self.mended: dict[str, str] = {}
         """The pointer of each reference whose own pointer is not well escaped, and what it should be."""
+        self.embedded: dict[str, str] = {}
+        """The pointer of each reference that begins at the schema around it, and what it should be."""
         self._arrived: dict[str, Spot | Broken] = {}
         self._identified: dict[str, dict[str, Spot]] = {}
 
@@ -173,6 +176,13 @@ class References:
                     return self._walk(spot, base, tokens, active)
                 except Lost:
                     continue
+            for base in self._embedding(spot, tokens[0]) if not name else ():
+                with suppress(Lost):
+                    found = self._walk(spot, base, tokens, active)
+                    self.embedded[spot.pointer] = "/".join(
+                        (base.pointer.partition("#")[2], *tokens)
+                    )
+                    return found
             names = self._spelled(spot, root, tokens, active)
             if names is None:
                 raise lost
@@ -229,15 +239,22 @@ class References:
 
     def _bases(self, spot: Spot) -> Iterator[Spot]:
         """The schemas around `spot` that have an `$id`, the nearest first: they are roots of their own."""
+        return (base for base in self._around(spot) if base.child("$id"))
+
+    def _embedding(self, spot: Spot, token: str) -> Iterator[Spot]:
+        """The schemas around `spot` that define others, the nearest first: such a one was a file once, perhaps."""
+        if token in _DEFINITIONS:
+            yield from (base for base in self._around(spot) if base.child(token))
+
+    def _around(self, spot: Spot) -> Iterator[Spot]:
+        """What holds `spot`, itself first."""
         around = [Spot(self.files.sources[spot.file].root, f"{spot.file}#")]
         for token in spot.pointer.partition("#")[2].split("/")[1:]:
             child = around[-1].child(unescaped(token))
             if child is None:
                 break
             around.append(child)
-        for base in reversed(around):
-            if isinstance(base.node, Object) and "$id" in base.node.fields:
-                yield base
+        return reversed(around)
 
     def _identified_by(self, spot: Spot, name: str) -> Spot | None:
         """The schema of the same file whose `$id` is `name`, perhaps relative to the `$id` around `spot`."""

@@ -4,20 +4,44 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from typing import Final
 
 from .diagnostics import shown, suggestion
 from .resolve import Place, reference
 from .validate_parts import Finding, Findings, Written, is_object, keys, pointed, texts, variables
 
+_WILDCARD: Final = re.compile(r"(?<![^/.])#(?![^/.])")
+"""A '#' that is a level of its own: MQTT and AMQP let a subscriber say so "whatever follows"."""
+
 
 def channel_address(written: Written) -> Findings:
-    """An address has no query and no fragment."""
+    """An address is not empty, and has no query and no fragment."""
     for address, _, location in written.addresses():
-        outside = re.sub(r"\{[^{}]*\}", "", address)
+        if not address and written.is_2:
+            yield Finding("the address of a channel is empty", location, "name the channel")
+        outside = _WILDCARD.sub("", _outside_braces(address))
         for sign, name in (("?", "query"), ("#", "fragment")):
             if sign in outside:
                 message = f"the address {shown(address)} has a {name} ({sign!r})"
                 yield Finding(message, location, "describe it with a binding of the channel")
+
+
+def channel_wildcard(written: Written) -> Findings:
+    """An address is that of one place, not a wildcard ('#') of MQTT or AMQP."""
+    for address, _, location in written.addresses():
+        if _WILDCARD.search(_outside_braces(address)):
+            message = (
+                f"the address {shown(address)} has a wildcard ('#'), which is sent as it stands"
+            )
+            yield Finding(
+                message,
+                location,
+                "write a parameter such as '{rest}' if a sender chooses what stands there",
+            )
+
+
+def _outside_braces(address: str) -> str:
+    return re.sub(r"\{[^{}]*\}", "{}", address)
 
 
 def channel_parameters(written: Written) -> Findings:

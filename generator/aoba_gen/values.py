@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache, cached_property
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from warnings import catch_warnings
 
 from .diagnostics import shown
 from .load import Array, Json, Node, Object, Scalar, plain
@@ -64,9 +65,10 @@ def compiled(pattern: str) -> re.Pattern[str] | str:
     if re.search(r"\\[pP]\{", pattern):
         return ""
     try:
-        return re.compile(
-            pattern.replace("(?<", "(?P<").replace("(?P<=", "(?<=").replace("(?P<!", "(?<!")
-        )
+        with catch_warnings(action="ignore", category=FutureWarning):  # of '[[' and the like
+            return re.compile(
+                pattern.replace("(?<", "(?P<").replace("(?P<=", "(?<=").replace("(?P<!", "(?<!")
+            )
     except (re.error, RecursionError, OverflowError) as fault:
         return str(fault)
 

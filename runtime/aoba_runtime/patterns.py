@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from typing import Final
+from warnings import catch_warnings
 
 from pydantic_core import SchemaError, SchemaValidator, core_schema
 
@@ -34,7 +35,8 @@ def searcher(pattern: str) -> Callable[[str], object] | None:
     else:
         return validator.isinstance_python
     try:
-        search = re.compile(_for_python(pattern)).search
+        with catch_warnings(action="ignore", category=FutureWarning):  # of '[[' and the like
+            search = re.compile(_for_python(pattern)).search
     except re.error as error:
         raise ValueError(f"no engine here runs the pattern {pattern!r}: {error}") from None
     if _may_take_for_ever(pattern):
