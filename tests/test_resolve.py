@@ -351,26 +351,33 @@ def test_who_leads_to_a_broken_reference_is_not_told_of(
     assert [found.location.line for found in report.diagnostics] == lines
 
 
-def test_a_remote_reference_is_any_value_in_a_schema_and_refused_elsewhere(write: Write) -> None:
+def test_what_a_remote_reference_leaves_open_or_is_refused_for(write: Write) -> None:
     spec = write("""
         channels:
           room:
-            address: room
+            address: '{room}'
             messages:
               A: {payload: {$ref: 'https://example.com/a.json'}}
-              B: {$ref: 'https://example.com/b.json'}
-              C: {$ref: 'file:///etc/passwd'}
+              B: {$ref: '#/components/messages/B'}
+            parameters: {room: {$ref: 'https://example.com/c.json'}}
+            bindings: {$ref: 'https://example.com/d.json'}
+          message: {$ref: 'https://example.com/e.json'}
+        components: {messages: {B: {$ref: 'https://example.com/b.json'}}}
         """)
     report = Report()
     document = resolve(load(spec, report), report)
-    assert [(found.severity, found.location.line) for found in report.diagnostics] == [
-        (Severity.WARNING, 7),
-        (Severity.ERROR, 8),
-        (Severity.ERROR, 9),
+    told = [(each.severity.name, each.location.line, each.rule) for each in report.diagnostics]
+    warned = [("WARNING", line, "remote-ref") for line in (7, 9, 10, 12)]
+    assert sorted(told, key=lambda one: one[1]) == [
+        *warned[:3],
+        ("ERROR", 11, "remote-ref"),
+        warned[3],
     ]
-    assert {found.rule for found in report.diagnostics} == {"remote-ref"}
-    payload = at(document.root, "channels", "room", "messages", "A", "payload")
-    assert payload.value() is True
+    channel = at(document.root, "channels", "room")
+    assert at(channel, "messages", "A", "payload").value() is True
+    message = at(channel, "messages", "B")
+    assert (message.value(), message.pointer) == ({"payload": True}, "#/components/messages/B")
+    assert at(channel, "parameters", "room").value() == {}
 
 
 def test_each_reference_is_followed_once(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:

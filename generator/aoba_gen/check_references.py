@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -38,13 +38,37 @@ _SCHEMAS: Final = frozenset("""
 """Fields below which schemas stand: what lies outside may be left open there."""
 
 
+_MESSAGE: Final = "any payload is taken here"
+_UNKNOWN: Final = "what it says is not known here"
+_ABSENT: Final = "it is left out"
+_OPEN: Final[Mapping[str, str]] = {
+    **dict.fromkeys(("message", "messages", "oneOf[]"), _MESSAGE),
+    **dict.fromkeys(
+        "messageTraits operationTraits parameters serverVariables traits[] variables".split(),
+        _UNKNOWN,
+    ),
+    **dict.fromkeys(
+        """
+        bindings channelBindings correlationId correlationIds externalDocs messageBindings operationBindings security[]
+        securitySchemes serverBindings tags tags[]
+        """.split(),
+        _ABSENT,
+    ),
+}
+"""Where a remote reference may stay open outside of schemas, by the field that holds it; what becomes of it."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Visit:
-    """A place to look for references below: whether its keys are names and not fields, and whether a schema stands there."""
+    """A place to look for references below.
+
+    `names`: its keys are names and not fields; `schema`: a schema stands there; `field`: the one that holds it.
+    """
 
     spot: Spot
     names: bool = False
     schema: bool = False
+    field: str = ""
 
 
 def check_references(references: References, root: Spot, report: Report) -> None:
@@ -52,15 +76,17 @@ def check_references(references: References, root: Spot, report: Report) -> None
     todo = [_Visit(root)]
     seen = {root.pointer}
     checked: set[str] = set()
+    remote: dict[str, Spot | Broken] = {}
     for visit in todo:  # grows on the way
         for found in _below(visit):
             if found.spot.pointer in checked:
                 continue
             checked.add(found.spot.pointer)
-            end = _check(found, references, report)
+            end = _check(found, references, remote, report)
             if end is not None and end.pointer not in seen and _is_passed_over(end):
                 seen.add(end.pointer)
-                todo.append(_Visit(end, found.names, found.schema))
+                todo.append(_Visit(end, found.names, found.schema, found.field))
+    references.settle(remote)
 
 
 def _below(visit: _Visit) -> Iterator[_Visit]:
@@ -68,7 +94,7 @@ def _below(visit: _Visit) -> Iterator[_Visit]:
     node = visit.spot.node
     if not isinstance(node, Object):
         for _, item in visit.spot.children():
-            yield from _below(_Visit(item, False, visit.schema))
+            yield from _below(_Visit(item, False, visit.schema, f"{visit.field}[]"))
         return
     is_name = visit.names and reference(node) is None  # a property called "$ref"
     if "$ref" in node.fields and not is_name:
@@ -76,7 +102,8 @@ def _below(visit: _Visit) -> Iterator[_Visit]:
     for name, inner in visit.spot.children():
         if visit.names or not _is_data(name):
             names = not visit.names and name in _MAPS
-            yield from _below(_Visit(inner, names, visit.schema or name in _SCHEMAS))
+            field = visit.field if visit.names else name
+            yield from _below(_Visit(inner, names, visit.schema or name in _SCHEMAS, field))
 
 
 def _is_data(name: str) -> bool:
@@ -88,7 +115,9 @@ def _is_passed_over(spot: Spot) -> bool:
     return bool(spot.file) or any(map(_is_data, spot.pointer.split("/")))
 
 
-def _check(visit: _Visit, references: References, report: Report) -> Spot | None:
+def _check(
+    visit: _Visit, references: References, remote: dict[str, Spot | Broken], report: Report
+) -> Spot | None:
     """What to look at next: where a reference leads, or the one by which it is broken; `None` after a complaint."""
     spot = visit.spot
     assert isinstance(spot.node, Object)
@@ -105,7 +134,7 @@ def _check(visit: _Visit, references: References, report: Report) -> Spot | None
     try:
         target = references.hop(spot)
         if target.pointer == spot.pointer and isinstance(target.node, Scalar):
-            _tell_remote(visit, ref, references, location, report)
+            _tell_remote(visit, ref, location, remote, report)
             return None
         references.arrive(spot)
     except Broken as broken:
@@ -152,23 +181,22 @@ def _tell(
 
 
 def _tell_remote(
-    visit: _Visit, ref: str, references: References, location: Location, report: Report
+    visit: _Visit, ref: str, location: Location, remote: dict[str, Spot | Broken], report: Report
 ) -> None:
-    if visit.schema:
-        report.warn(
-            "remote-ref",
-            f"$ref {shown(ref)} is not on this machine and is not fetched: any value is taken here",
-            location,
-            _REMOTE_HINT,
-        )
-        return
-    references.refuse(visit.spot)
-    report.error(
-        "remote-ref",
-        f"$ref {shown(ref)} is not on this machine, and is not fetched",
-        location,
-        _REMOTE_HINT,
-    )
+    spot, becomes = visit.spot, _OPEN.get(visit.field, "")
+    if visit.schema and becomes != _ABSENT:
+        becomes = "any value is taken here"
+    elif becomes in (_MESSAGE, _UNKNOWN):
+        fields = {"payload": Scalar(True, location)} if becomes == _MESSAGE else {}
+        stand_in = Object(fields, dict.fromkeys(fields, location), location)
+        remote[spot.pointer] = Spot(stand_in, spot.pointer)
+    else:
+        remote[spot.pointer] = Broken(spot)
+    away = f"$ref {shown(ref)} is not on this machine and is not fetched"
+    if becomes:
+        report.warn("remote-ref", f"{away}: {becomes}", location, _REMOTE_HINT)
+    else:
+        report.error("remote-ref", away, location, _REMOTE_HINT)
 
 
 def _tell_no_pointer(ref: str, location: Location, report: Report) -> None:

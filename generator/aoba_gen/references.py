@@ -5,7 +5,7 @@ RFC 6901 (JSON Pointer) and RFC 3986; `$id` and `$anchor` as JSON Schema has the
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
@@ -124,9 +124,12 @@ class References:
         ref = reference(spot.node)
         return spot if ref is None else self._target(spot, ref, {})
 
-    def refuse(self, spot: Spot) -> None:
-        """Let the reference at `spot` lead nowhere."""
-        self._arrived[spot.pointer] = Broken(spot)
+    def settle(self, remote: Mapping[str, Spot | Broken]) -> None:
+        """Let remote references, by their pointers, end in something else than `true`, and whatever leads to them."""
+        for pointer, end in self._arrived.items():
+            if isinstance(end, Spot) and end.pointer in remote:
+                self._arrived[pointer] = remote[end.pointer]
+        self._arrived |= remote
 
     def _arrive(self, spot: Spot, active: dict[str, None]) -> Spot:
         """`active` holds the references that are being followed, in order."""

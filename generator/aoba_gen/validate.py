@@ -114,7 +114,7 @@ TOLD: Final = {
     "package-name": "A title makes the name of a package.",
     "ref-embedded": "A reference begins at the root of its file.",
     "ref-unescaped": "The names in a reference are escaped.",
-    "remote-ref": "A schema lies on this machine.",
+    "remote-ref": "What a reference names lies on this machine.",
     "reply-unknown": "A reply names its messages.",
     "schema-conflict": "The parts of a schema ask for a type that they share.",
     "schema-format": "A schema is of a format that is read.",
