@@ -30,6 +30,7 @@ ENGINES: Final = {
         "cli.py",
         "cli_breaking.py",
         "cli_drift.py",
+        "cli_init.py",
         "cli_watch.py",
         "cli_options.py",
         "cli_validate.py",

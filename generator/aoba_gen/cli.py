@@ -21,6 +21,7 @@ from .cli_options import (
     with_trust,
 )
 from .cli_breaking import breaking_command, changelog_command
+from .cli_init import init_command
 from .cli_watch import watch_targets
 from .cli_validate import model_command, rules_command, validate_command
 from .cli_drift import command_of, tell_drift
@@ -44,6 +45,7 @@ Examples:
       generate every document of [tool.aoba-gen] in pyproject.toml
 \b
 Further commands, each with a --help of its own:
+  aoba-gen init               set a repository up: pyproject.toml, pre-commit, a workflow for GitHub
   aoba-gen validate SPEC...   check documents and write nothing
   aoba-gen model SPEC         print what templates read
   aoba-gen rules              list the rules
@@ -76,6 +78,7 @@ for command in (
     rules_command,
     breaking_command,
     changelog_command,
+    init_command,
 ):
     main.add_command(command)
 

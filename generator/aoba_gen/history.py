@@ -50,10 +50,10 @@ def past(given: str, spec: Path) -> Iterator[Past]:
     with TemporaryDirectory(prefix="aoba-gen-") as folder:
         target = Path(folder)
         top = Path(
-            _git(spec.absolute().parent, "rev-parse", "--show-toplevel").decode().rstrip("\n")
+            git(spec.absolute().parent, "rev-parse", "--show-toplevel").decode().rstrip("\n")
         )
         inside = path or spec.resolve().relative_to(top.resolve()).as_posix()
-        commit = _git(top, "rev-parse", "--verify", "--end-of-options", f"{reference}^{{commit}}")
+        commit = git(top, "rev-parse", "--verify", "--end-of-options", f"{reference}^{{commit}}")
         _export(top, commit.decode().strip(), target)
         if not (target / inside).is_file():
             raise NoHistory(f"{reference} has no file {inside!r}; name it as git:{reference}:PATH")
@@ -62,7 +62,7 @@ def past(given: str, spec: Path) -> Iterator[Past]:
 
 def _export(top: Path, commit: str, target: Path) -> None:
     """Write every file of a commit that a document may refer to below `target`."""
-    listed = _git(top, "ls-tree", "-r", "-z", "--full-tree", commit).decode(
+    listed = git(top, "ls-tree", "-r", "-z", "--full-tree", commit).decode(
         "utf-8", "surrogateescape"
     )
     blobs: list[tuple[str, str]] = []
@@ -71,7 +71,7 @@ def _export(top: Path, commit: str, target: Path) -> None:
         mode, _, blob = about.partition(" blob ")
         if mode.startswith("100") and PurePosixPath(name).suffix.lower() in KINDS:
             blobs.append((blob, name))
-    answer = _git(top, "cat-file", "--batch", given="".join(f"{blob}\n" for blob, _ in blobs))
+    answer = git(top, "cat-file", "--batch", given="".join(f"{blob}\n" for blob, _ in blobs))
     start = 0
     for _, name in blobs:
         end = answer.index(b"\n", start)
@@ -82,7 +82,8 @@ def _export(top: Path, commit: str, target: Path) -> None:
         start = end + size + 2
 
 
-def _git(folder: Path, *words: str, given: str = "") -> bytes:
+def git(folder: Path, *words: str, given: str = "") -> bytes:
+    """What git prints to these words in a folder; raises NoHistory with the last line of what it says is wrong."""
     try:
         done = subprocess.run(
             ["git", *words], cwd=folder, input=given.encode(), capture_output=True, check=False

@@ -162,24 +162,33 @@ def plan(
 
 def diff(plan: Plan, *, force: bool = False) -> str:
     """What `apply` would change, in git's form of a diff; kept files with `force` only."""
-    import difflib
-
     text: list[str] = []
     for change in plan.touched(force=force):
-        a, b = f"a/{change.path}", f"b/{change.path}"
-        text.append(f"diff --git {a} {b}\n")
-        if change.state is State.MISSING:
-            text.append("new file mode 100644\n")
-            a = "/dev/null"
-        elif change.new is None:
-            text.append("deleted file mode 100644\n")
-            b = "/dev/null"
         if change.old is None and change.state is not State.MISSING:
-            text.append(f"Binary files {a} and {b} differ\n")
-            continue
-        old, new = (re.findall(".*\n|.+", side or "") for side in (change.old, change.new))
-        for line in difflib.unified_diff(old, new, a, b):
-            text.append(line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n")
+            a, b = f"a/{change.path}", f"b/{change.path}"
+            gone = "deleted file mode 100644\n" if change.new is None else ""
+            b = "/dev/null" if gone else b
+            text.append(f"diff --git {a} b/{change.path}\n{gone}Binary files {a} and {b} differ\n")
+        else:
+            text.append(diff_of(change.path, change.old, change.new))
+    return "".join(text)
+
+
+def diff_of(path: str, old: str | None, new: str | None) -> str:
+    """From one text of a file to another, in git's form of a diff; `None` where there is no file."""
+    import difflib
+
+    a, b = f"a/{path}", f"b/{path}"
+    text = [f"diff --git {a} {b}\n"]
+    if old is None:
+        text.append("new file mode 100644\n")
+        a = "/dev/null"
+    elif new is None:
+        text.append("deleted file mode 100644\n")
+        b = "/dev/null"
+    before, after = (re.findall(".*\n|.+", side or "") for side in (old, new))
+    for line in difflib.unified_diff(before, after, a, b):
+        text.append(line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n")
     return "".join(text)
 
 

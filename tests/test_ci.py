@@ -1,0 +1,207 @@
+"""A repository from nothing, what CI says to its commits, and the hook: the published files, really run."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import sysconfig
+from collections.abc import Callable, Iterator
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Final, TypeAlias
+
+import pytest
+from actions import Hub, Runner, evaluated, hub
+from aoba_gen import init_texts
+from click.testing import Result
+from deploy import launch
+
+Cli: TypeAlias = Callable[..., Result]
+
+PING: Final = Path(__file__).parent / "cases" / "ping.yaml"
+SOURCE: Final = f"acme/aoba-gen@{'0123456789' * 4}"
+PUBLISHED: Final = (
+    *(".pre-commit-hooks.yaml", "action.yml", "pyproject.toml", "README.md", "LICENSE"),
+    *("generator", "templates"),
+)
+WORKFLOW: Final = Path(".github/workflows/aoba-gen.yml")
+
+
+def git(folder: Path, *words: str) -> str:
+    who = ("-c", "user.name=a", "-c", "user.email=a@b", "-c", "init.defaultBranch=main")
+    done = subprocess.run(["git", *who, *words], cwd=folder, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
+
+
+def commit(folder: Path, subject: str) -> None:
+    git(folder, "add", "-A")
+    git(folder, "commit", "-qm", subject)
+
+
+@pytest.fixture(scope="module")
+def env(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """A machine of which pip needs no network: it finds here what ours depends on, and installs ours alone."""
+    tools = tmp_path_factory.mktemp("tools")
+    for name in ("python", "python3"):
+        (tools / name).write_text(f'#!/bin/sh\nexec "{sys.executable}" "$@"\n')
+        (tools / name).chmod(0o755)
+    clean = {name: text for name, text in os.environ.items() if not name.startswith(("GIT", "PIP"))}
+    return clean | {
+        "HOME": str(tools),
+        "PATH": f"{tools}{os.pathsep}{os.environ['PATH']}",
+        "PIP_NO_BUILD_ISOLATION": "0",
+        "PIP_NO_INDEX": "1",
+        "PRE_COMMIT_HOME": str(tools / "pre-commit"),
+        "PYTHONPATH": sysconfig.get_path("purelib"),
+    }
+
+
+@pytest.fixture(scope="module")
+def published(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Our own repository, as far as users of the action and the hooks get to see it."""
+    folder = tmp_path_factory.mktemp("published")
+    for name in PUBLISHED:
+        if (root / name).is_dir():
+            shutil.copytree(
+                root / name, folder / name, ignore=shutil.ignore_patterns("__pycache__")
+            )
+        else:
+            shutil.copy(root / name, folder / name)
+    git(folder, "init", "-q")
+    commit(folder, "Publish")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def github() -> Iterator[Hub]:
+    try:
+        launch.program("gh", "gh")
+    except launch.Missing as missing:
+        pytest.skip(str(missing))
+    with hub() as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def project(cli: Cli, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A repository made from nothing, with what `init` gives it; its main is that of the pretended origin too."""
+    folder = tmp_path_factory.mktemp("project")
+    git(folder, "init", "-q")
+    (folder / "spec").mkdir()
+    shutil.copy(PING, folder / "spec")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        assert cli("init", "--source", SOURCE).exit_code == 0
+        assert cli().exit_code == 0
+    commit(folder, "Begin")
+    git(folder, "update-ref", "refs/remotes/origin/main", "main")
+    git(folder, "switch", "-qc", "change")
+    return folder
+
+
+Ci: TypeAlias = Callable[..., Runner]
+
+
+@pytest.fixture(scope="module")
+def ci(
+    project: Path,
+    published: Path,
+    github: Hub,
+    env: dict[str, str],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Ci:
+    """Commits what is in the project, and runs CI's job on the merge of that with main, as GitHub does."""
+    installed: list[Path] = []
+
+    def run(subject: str, job: str = "contract", **event: object) -> Runner:
+        commit(project, subject)
+        git(project, "switch", "-q", "--detach", "main")
+        git(project, "merge", "-q", "--no-ff", "-m", "Merge", "change")
+        temp = tmp_path_factory.mktemp("runner")
+        pull = {
+            "event_name": "pull_request",
+            "event": {"pull_request": {"number": 3, "base": {"ref": "main"}}},
+        }
+        context = {
+            "repository": "acme/ping",
+            "token": "secret",
+            "base_ref": "main",
+            **pull,
+            **event,
+        }
+        runner = Runner(
+            project, temp, {SOURCE: published}, context, env | github.env, *installed[:1]
+        )
+        assert runner.job(project / WORKFLOW, job)
+        installed.append(temp / "aoba-gen" / "bin")
+        git(project, "switch", "-q", "change")
+        return runner
+
+    return run
+
+
+def edit(project: Path, old: str, new: str) -> None:
+    place = project / "spec" / "ping.yaml"
+    text = place.read_text()
+    assert old in text
+    place.write_text(text.replace(old, new))
+
+
+def test_what_ci_says_to_three_commits(
+    ci: Ci, cli: Cli, project: Path, github: Hub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(project)
+
+    (project / "README").write_text("It pings.\n")
+    good = ci("Say what it is")
+    assert (good.code, github.comments) == (0, []), good.log
+    assert "generated/ping: 6 unchanged" in good.log
+    assert "The packages are as generated." in good.summary
+
+    edit(
+        project,
+        "          maxLength: 80\n",
+        "          maxLength: 80\n        loud:\n          type: boolean\n",
+    )
+    drifted = ci("Say it loud")
+    assert drifted.code == 1
+    stale = "::error file=generated/ping/models.py,line=1,col=1,title=not-as-generated::stale: "
+    assert stale in drifted.log
+    assert "the document has changed since; run 'aoba-gen' and commit the result" in drifted.log
+    (comment,) = github.comments
+    assert comment["body"].startswith("<!-- aoba-gen -->\n**The packages are not as generated**")
+    assert "Clients that are out there go on working: " in comment["body"]
+    assert "`field-added`" in comment["body"]
+
+    edit(project, "required: [text]", "required: [text, loud]")
+    assert cli().exit_code == 0
+    breaking = ci("Ask for it")
+    assert [one.outcome for one in breaking.ran] == ["success", "failure", "success"]
+    assert breaking.code == 1
+    assert "::error file=spec/ping.yaml,line=28,col=9,title=field-added-required::" in breaking.log
+    (comment,) = github.comments
+    assert "not as generated" not in comment["body"]
+    assert "**1 change would break clients that are out there.**" in comment["body"]
+    assert "`spec/ping.yaml:28:9` | `field-added-required`" in comment["body"]
+    assert comment["body"].partition("\n")[2] in breaking.summary
+
+
+def test_the_action_runs_what_it_installed(
+    ci: Ci, project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (project / "more").write_text("")
+    runner = ci("More")
+    (installed,) = {line for line in runner._path}
+    first = Path(installed, "aoba-gen").resolve().read_text().partition("\n")[0][2:]
+    told = subprocess.run(
+        [first, "-c", "import aoba_gen; print(aoba_gen.__file__)"],
+        env=runner.env,
+        cwd=project,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert Path(told.stdout).is_relative_to(Path(installed).parent)
