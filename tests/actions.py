@@ -95,7 +95,7 @@ class Runner:
         None  # a folder that an earlier run put into PATH in the step `install`
     )
     ran: list[Ran] = field(default_factory=list)
-    _path: list[str] = field(default_factory=list)
+    path: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.temp.mkdir(parents=True, exist_ok=True)
@@ -145,7 +145,8 @@ class Runner:
         if "uses" in step:
             return self._use(step, contexts)
         if step.get("id") == "install" and self.installed:
-            self._path.insert(0, str(self.installed))
+            (self.temp / "aoba-gen").mkdir()
+            self.path.insert(0, str(self.installed))
             return "success", {}
         output, path = self.temp / "output", self.temp / "path"
         for place in (output, path):
@@ -163,7 +164,7 @@ class Runner:
             "GITHUB_REF_NAME": self.github.get("ref_name", ""),
             "GITHUB_REPOSITORY": self.github["repository"],
             "GITHUB_STEP_SUMMARY": str(self.temp / "summary"),
-            "PATH": os.pathsep.join([*self._path, self.env["PATH"]]),
+            "PATH": os.pathsep.join([*self.path, self.env["PATH"]]),
             "RUNNER_TEMP": str(self.temp),
         }
         options = ["--noprofile", "--norc", "-eo", "pipefail"] if "shell" in step else ["-e"]
@@ -178,7 +179,7 @@ class Runner:
         )
         outcome = "failure" if done.returncode else "success"
         self.ran.append(Ran(step["name"], outcome, done.returncode, done.stdout))
-        self._path = [*path.read_text().split(), *self._path]
+        self.path = [*path.read_text().split(), *self.path]
         return outcome, _outputs(output.read_text())
 
     def _use(self, step: Tree, contexts: Tree) -> tuple[str, Tree]:
@@ -218,33 +219,37 @@ def _outputs(text: str) -> Tree:
 class Pretended(BaseHTTPRequestHandler):
     """As much of GitHub's API as our scripts ask for, by way of the real `gh`: comments, and releases with files."""
 
-    server: Hub
+    @property
+    def hub(self) -> Hub:
+        """Where everything is kept."""
+        assert isinstance(self.server, Hub)
+        return self.server
 
     def do_GET(self) -> None:
         if "/comments?" in self.path:
-            return self._answer(self.server.comments)
-        release = self.server.releases.get(self.path.rpartition("/")[2])
+            return self._answer(self.hub.comments)
+        release = self.hub.releases.get(self.path.rpartition("/")[2])
         self._answer(release or {"message": "Not Found"}, 200 if release else 404)
 
     def do_POST(self) -> None:
         data = self.rfile.read(int(self.headers["Content-Length"]))
-        if self.path.endswith("/comments") and self.server.may_write:
+        if self.path.endswith("/comments") and self.hub.may_write:
             user = {"login": "github-actions[bot]"}
-            comment = {"id": len(self.server.comments) + 1, "user": user, **json.loads(data)}
-            self.server.comments.append(comment)
+            comment = {"id": len(self.hub.comments) + 1, "user": user, **json.loads(data)}
+            self.hub.comments.append(comment)
             return self._answer(comment, 201)
         if self.path.endswith("/comments"):
             return self._answer({"message": "Resource not accessible by integration"}, 403)
         if self.path.endswith("/releases"):
             tag = json.loads(data)["tag_name"]
             upload = f"http://uploads.github.localhost/{tag}{{?name,label}}"
-            self.server.releases[tag] = {
+            self.hub.releases[tag] = {
                 **{"id": 1, "tag_name": tag, "assets": [], "upload_url": upload},
                 **{"url": self.path, "html_url": self.path},
             }
-            return self._answer(self.server.releases[tag], 201)
+            return self._answer(self.hub.releases[tag], 201)
         if "uploads." in self.path:
-            self.server.uploads[self.path.rpartition("name=")[2].partition("&")[0]] = data
+            self.hub.uploads[self.path.rpartition("name=")[2].partition("&")[0]] = data
             return self._answer({"id": 1, "state": "uploaded"}, 201)
         self._answer({"data": {"repository": {"ref": {"id": "1"}, "release": None}}})
 
@@ -252,7 +257,7 @@ class Pretended(BaseHTTPRequestHandler):
         data = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         if "/comments/" in self.path:
             number = int(self.path.rpartition("/")[2])
-            self.server.comments[number - 1] |= data
+            self.hub.comments[number - 1] |= data
         self._answer({})
 
     def _answer(self, value: object, status: int = 200) -> None:

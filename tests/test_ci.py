@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
 import sysconfig
 from collections.abc import Callable, Iterator
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Final, TypeAlias
 
 import pytest
-from actions import Hub, Runner, evaluated, hub
-from aoba_gen import init_texts
+from actions import Hub, Runner, hub
 from click.testing import Result
 from deploy import launch
 
@@ -38,7 +37,7 @@ def git(folder: Path, *words: str) -> str:
 
 def commit(folder: Path, subject: str) -> None:
     git(folder, "add", "-A")
-    git(folder, "commit", "-qm", subject)
+    git(folder, "commit", "--allow-empty", "-qm", subject)
 
 
 @pytest.fixture(scope="module")
@@ -114,9 +113,10 @@ def ci(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Ci:
     """Commits what is in the project, and runs CI's job on the merge of that with main, as GitHub does."""
-    installed: list[Path] = []
+    installed: Path | None = None
 
     def run(subject: str, job: str = "contract", **event: object) -> Runner:
+        nonlocal installed
         commit(project, subject)
         git(project, "switch", "-q", "--detach", "main")
         git(project, "merge", "-q", "--no-ff", "-m", "Merge", "change")
@@ -132,11 +132,9 @@ def ci(
             **pull,
             **event,
         }
-        runner = Runner(
-            project, temp, {SOURCE: published}, context, env | github.env, *installed[:1]
-        )
+        runner = Runner(project, temp, {SOURCE: published}, context, env | github.env, installed)
         assert runner.job(project / WORKFLOW, job)
-        installed.append(temp / "aoba-gen" / "bin")
+        installed = installed or temp / "aoba-gen" / "bin"
         git(project, "switch", "-q", "change")
         return runner
 
@@ -181,27 +179,104 @@ def test_what_ci_says_to_three_commits(
     breaking = ci("Ask for it")
     assert [one.outcome for one in breaking.ran] == ["success", "failure", "success"]
     assert breaking.code == 1
-    assert "::error file=spec/ping.yaml,line=28,col=9,title=field-added-required::" in breaking.log
+    assert "::error file=spec/ping.yaml,line=29,col=9,title=field-added-required::" in breaking.log
     (comment,) = github.comments
     assert "not as generated" not in comment["body"]
     assert "**1 change would break clients that are out there.**" in comment["body"]
-    assert "`spec/ping.yaml:28:9` | `field-added-required`" in comment["body"]
+    assert "`spec/ping.yaml:29:9` | `field-added-required`" in comment["body"]
     assert comment["body"].partition("\n")[2] in breaking.summary
 
 
 def test_the_action_runs_what_it_installed(
-    ci: Ci, project: Path, monkeypatch: pytest.MonkeyPatch
+    ci: Ci, env: dict[str, str], published: Path, project: Path
 ) -> None:
-    (project / "more").write_text("")
-    runner = ci("More")
-    (installed,) = {line for line in runner._path}
-    first = Path(installed, "aoba-gen").resolve().read_text().partition("\n")[0][2:]
+    """And not what lies in the environment of the tests."""
+    runner = ci("Nothing", comment="")
+    python = Path(runner.path[0], "aoba-gen").read_text().partition("\n")[0].removeprefix("#!")
+    code = "import aoba_gen; print(aoba_gen.__file__)"
     told = subprocess.run(
-        [first, "-c", "import aoba_gen; print(aoba_gen.__file__)"],
-        env=runner.env,
-        cwd=project,
-        capture_output=True,
-        text=True,
-        check=True,
+        [python, "-c", code], env=env, cwd=project, capture_output=True, text=True
     )
-    assert Path(told.stdout).is_relative_to(Path(installed).parent)
+    assert Path(told.stdout).is_relative_to(Path(python).parents[1]), told
+
+
+@pytest.fixture
+def hooked(published: Path, project: Path) -> Iterator[Path]:
+    """The project with the published hooks in place of the ones that `init` wrote."""
+    place = project / ".pre-commit-config.yaml"
+    before = place.read_text()
+    sha = git(published, "rev-parse", "HEAD")
+    name, _, ref = SOURCE.partition("@")
+    ours = f'https://github.com/{name}\n  rev: "{ref}"\n  hooks:\n'
+    assert ours in before
+    here = f"{published}\n  rev: {sha}\n  hooks:\n  - id: aoba-gen-check\n"
+    place.write_text(before.replace(ours, here) + "  - id: aoba-gen-validate\n")
+    yield project
+    place.write_text(before)
+
+
+def test_the_hooks(hooked: Path, env: dict[str, str]) -> None:
+    def run() -> tuple[list[str], str]:
+        git(hooked, "add", "-A")
+        command = [sys.executable, "-m", "pre_commit", "run", "--color=never"]
+        done = subprocess.run(command, cwd=hooked, env=env, capture_output=True, text=True)
+        words = re.findall(r"\.(Passed|Failed)$", done.stdout, re.MULTILINE)
+        assert (done.returncode == 0) == (set(words) == {"Passed"}), done.stdout + done.stderr
+        return words, done.stdout
+
+    edit(hooked, "maxLength: 80", "maxLength: 79")
+    words, told = run()
+    assert words == ["Failed", "Failed", "Passed"]
+    assert "stale: generated/ping/models.py" in told
+    assert "- files were modified by this hook" in told
+    assert run()[0] == ["Passed"] * 3
+    edit(hooked, "type: string", "type: sting")
+    words, told = run()
+    assert words == ["Failed"] * 3
+    assert "spec/ping.yaml:27:17: " in told
+
+
+def test_what_cannot_be_compared_or_written(ci: Ci, project: Path, github: Hub) -> None:
+    """A new document breaks nobody; a fork may not comment; text of strangers stays text."""
+    github.may_write = False
+    github.comments.clear()
+    odd = "spec/$(touch hacked)`touch hacked`;@all.yaml"
+    shutil.copy(PING, project / odd)
+    with (project / "pyproject.toml").open("a") as file:
+        file.write(f'[[tool.aoba-gen.documents]]\nspec = "{odd}"\noutput = "other"\n')
+    runner = ci("Add one")
+    github.may_write = True
+    assert runner.code == 1  # it was not generated
+    assert "::error file=other/ping/__init__.py," in runner.log
+    assert (
+        "::warning::the comment could not be written, as in pull requests from forks" in runner.log
+    )
+    assert f"`{odd}` is new: there are no clients yet that it could break." in runner.summary
+    assert runner.ran[-1].outcome == "success"
+    assert not list(project.rglob("hacked"))
+    git(project, "update-ref", "-d", "refs/remotes/origin/main")
+    runner = ci("Be shallow")
+    git(project, "update-ref", "refs/remotes/origin/main", "main")
+    assert (
+        "::error::what to compare with is not in the checkout: give actions/checkout 'fetch-depth: 0'"
+        in runner.log
+    )
+    assert runner.ran[1].code == 2
+    assert runner.ran[-1].outcome == "skipped"
+
+
+def test_the_files_are_as_their_tools_want_them(
+    published: Path, project: Path, cli: Cli, env: dict[str, str]
+) -> None:
+    def run(name: str, *words: str | Path) -> None:
+        command = [Path(sys.executable).with_name(name), *words]
+        done = subprocess.run(command, capture_output=True, text=True, env=env)
+        assert done.returncode == 0, done.stdout + done.stderr
+
+    schema = ("check-jsonschema", "--builtin-schema")
+    run(*schema, "vendor.github-actions", published / "action.yml")
+    run(*schema, "vendor.github-workflows", project / WORKFLOW)
+    run("pre-commit", "validate-manifest", published / ".pre-commit-hooks.yaml")
+    run(
+        "zizmor", "--offline", "--pedantic", "--quiet", published / "action.yml", project / WORKFLOW
+    )

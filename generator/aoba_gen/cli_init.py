@@ -83,7 +83,7 @@ def _tell(setup: Setup, *, to_stderr: bool) -> None:
     for step in setup.steps:
         word = f"would be {step.state}" if to_stderr and step.new is not None else step.state
         is_left = step.state in (State.KEPT, State.BY_HAND)
-        told = f": {step.told}" if step.told else ""
+        told = f"{' ' if step.new else '; '}{step.told}" if step.told else ""
         click.echo(f"{step.path}: {word}{told}", err=to_stderr or is_left)
         if step.paste:
             click.echo("\n" + step.paste, err=True)

@@ -187,12 +187,10 @@ def _pyproject(top: Path, documents: Sequence[str], output: str, *, is_given: bo
     missing = [one for one in documents if (top / one).resolve() not in there]
     told = "it has [tool.aoba-gen] already"
     if missing and (is_given or not there):
-        told += (
-            ", without this document; put it in"
-            if len(missing) == 1
-            else ", without these documents; put them in"
-        )
-        return Step(FILE, State.BY_HAND, told, paste=texts.documents(missing, output))
+        what = "this document; put it" if len(missing) == 1 else "these documents; put them"
+        is_inline = re.search(r"\bdocuments\s*=\s*\[", old)
+        paste = texts.documents(missing, output, is_inline=bool(is_inline))
+        return Step(FILE, State.BY_HAND, f"{told}, without {what} into it", paste=paste)
     if missing:
         told += f"; not listed there: {', '.join(missing)}"
     return Step(FILE, State.FINE, told)
@@ -245,7 +243,8 @@ def _current(top: Path, path: str) -> str | None:
             raise _unwritable(part, (fault.strerror or type(fault).__name__).lower()) from None
         if not (stat.S_ISREG(mode) if part == place else stat.S_ISDIR(mode)):
             wanted = "a file" if part == place else "a folder"
-            raise _unwritable(part, f"it is not {wanted} but something else, or a link")
+            is_link = "a link" if stat.S_ISLNK(mode) else "something else"
+            raise _unwritable(part, f"it is {is_link}, and not {wanted}")
     try:
         return place.read_bytes().decode()
     except OSError as fault:

@@ -24,6 +24,8 @@ output = {output}  # the package is a folder in it
 # side = "peer"               # generate for the other end of the document
 """
 
+_ITEM: Final = "{{spec = {spec}, output = {output}}},\n"
+
 ACCEPT: Final = """
 # A change that 'aoba-gen breaking' should not hold against a document, and why:
 # [[tool.aoba-gen.breaking.accept]]
@@ -131,9 +133,10 @@ def quoted(text: str) -> str:
     return json.dumps(text, ensure_ascii=False)
 
 
-def documents(specs: Iterable[str], output: str) -> str:
-    """The documents of the table, in TOML; their packages go to `output`."""
-    return "".join(_DOCUMENT.format(spec=quoted(one), output=quoted(output)) for one in specs)
+def documents(specs: Iterable[str], output: str, *, is_inline: bool = False) -> str:
+    """The documents of the table, in TOML; their packages go to `output`. With `is_inline`: as items of a list."""
+    form = _ITEM if is_inline else _DOCUMENT
+    return "".join(form.format(spec=quoted(one), output=quoted(output)) for one in specs)
 
 
 def hook(source: str | None) -> str:
