@@ -149,6 +149,63 @@ def test_what_accepts_nothing_is_told_of(cli: Cli, pair: Path) -> None:
     assert (result.exit_code, "what is accepted has no 'reason'" in result.stderr) == (2, True)
 
 
+LIGHTS: Final = """\
+asyncapi: 2.6.0
+info: {title: Lights, version: 1.0.0}
+channels:
+  '{lights}':
+    parameters: {lights: {schema: {type: string}}}
+    publish:
+      message:
+        payload:
+          type: object
+          properties:
+            share: {type: number, multipleOf: 1.0}
+"""
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "wanted"),
+    [
+        ("multipleOf: 1.0", "multipleOf: 0.25", []),
+        (
+            "multipleOf: 1.0",
+            "multipleOf: 2.0",
+            [
+                "breaking: the multipleOf of field 'share' of PublishLightsMessagePayload is 2.0; it was 1.0"
+            ],
+        ),
+        ("multipleOf: 1.0", "multipleOf: 1.5", ["breaking: the multipleOf of field 'share'"]),
+        (
+            "    publish:\n",
+            "    publish:\n      operationId: light\n",
+            ["new.yaml:6:5: breaking: operation 'publish {lights}' seems to be called 'light' now"],
+        ),
+        (
+            "  '{lights}':",
+            "  '{Lights}':",
+            ["channel '{lights}' seems to be called '{Lights}' now [channel-renamed]"],
+        ),
+    ],
+)
+def test_what_was_misjudged(
+    cli: Cli,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    before: str,
+    after: str,
+    wanted: list[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "old.yaml").write_text(LIGHTS)
+    (tmp_path / "new.yaml").write_text(LIGHTS.replace(before, after))
+    result = cli("breaking", "new.yaml", "--against", "old.yaml")
+    for text in wanted:
+        assert text in result.stdout
+    assert ("for: " in result.stdout) == any("breaking: " in text for text in wanted)
+    assert ".yaml:1:1" not in result.stdout
+
+
 def git(folder: Path, *words: str) -> None:
     who = ("-c", "user.name=a", "-c", "user.email=a@example.org")
     subprocess.run(["git", *who, *words], cwd=folder, check=True, capture_output=True)

@@ -10,11 +10,17 @@ from .compare_model import Verdict, Who
 from .compare_result import Change, Comparison
 
 _SECTIONS: Final = ("Breaking", "Added", "Changed", "Removed", "Documented")
+_THINGS: Final = re.compile("(?:channel|server|operation|reply|parameter)-(?!message)")
+"""Rules about what clients use, and neither send nor receive themselves."""
 _WHOM: Final = {
-    Who.SENDERS: "clients that send it",
-    Who.RECEIVERS: "clients that receive it",
-    Who.CALLERS: "Python code that uses it",
+    "field-required": "clients that leave it out",
+    "field-added-required": "clients that leave it out",
+    "operation-headers-needed": "clients that leave them out",
+    "field-optional": "clients that demand it",
+    "field-removed": "clients that demand it",
+    "object-closed": "clients that send some",
 }
+"""Whom changes break that do not break all who send or receive what they are about."""
 
 
 def changelog(found: Comparison) -> str:
@@ -50,8 +56,20 @@ def _entry(one: Change) -> str:
         return f"{text} Accepted: {_sentence(one.accepted)}"
     if one.verdict is not Verdict.COMPATIBLE:
         verb = "Breaks" if one.verdict is Verdict.BREAKING else "May break"
-        text += f" {verb} {_listed(_WHOM[who] for who in one.who)}."
+        text += f" {verb} {_whom(one)}."
     return text
+
+
+def _whom(one: Change) -> str:
+    code = Who.CALLERS in one.who
+    words = {Who.SENDERS: "send", Who.RECEIVERS: "receive"}
+    told = " or ".join(word for who, word in words.items() if who in one.who)
+    if not told:
+        return "Python code that uses it"
+    if _THINGS.match(one.rule):
+        return "clients and Python code that use it" if code else "clients that use it"
+    clients = _WHOM.get(one.rule, f"clients that {told} it")
+    return f"{clients} and Python code that uses it" if code else clients
 
 
 def _documented(entries: list[Change]) -> list[str]:
@@ -59,7 +77,8 @@ def _documented(entries: list[Change]) -> list[str]:
     what = [
         one.text.removeprefix("the description of ").removesuffix(" has changed") for one in entries
     ]
-    return [f"- Say more precisely what is meant by {_marked(_listed(what))}."]
+    verb = "has" if len(what) == 1 else "have"
+    return [f"- {_sentence(f'{_listed(what)} {verb} a new description')}"]
 
 
 def _implied(one: Change, changes: Iterable[Change]) -> bool:
@@ -76,7 +95,8 @@ def _sentence(text: str) -> str:
 
 
 def _marked(text: str) -> str:
-    """Names in quotes as code."""
+    """Names in quotes, methods and hooks as code."""
+    text = re.sub(r"(?<![\w'])(\w+\(\)|on_\w+)(?![\w'])", r"`\1`", text)
     return re.sub(r"'([^'`]+)'", r"`\1`", text)
 
 

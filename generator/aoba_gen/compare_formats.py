@@ -105,6 +105,8 @@ def _text(one: Change) -> str:
     if one.who:
         lines.append(f"    for: {_whom(one)}")
     lines.append(f"    was: {one.old}")
+    if one.verdict is not Verdict.COMPATIBLE and not one.accepted:
+        lines.append(f"    at: {max(one.new_pointer, one.old_pointer, key=len)}")
     if one.accepted:
         lines.append(f"    accepted: {one.accepted}")
     elif one.hint:

@@ -8,8 +8,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Generic, Protocol, TypeAlias, TypeVar
+from typing import Final, Generic, Protocol, TypeAlias, TypeVar
 
+from .diagnostics import shown
 from .model import Definition, Model
 
 T = TypeVar("T")
@@ -147,17 +148,25 @@ def differs(at: At, text: str, *also: Who, hint: str = "") -> Iterator[Said]:
 
 def breaks(text: str, *who: Who, hint: str = "") -> Iterator[Said]:
     """It breaks these, whichever way values go."""
-    yield Said(Verdict.BREAKING, who, text, hint)
+    yield Said(Verdict.BREAKING, who, text, hint or _mending(who))
 
 
 def risks(text: str, *who: Who, hint: str = "") -> Iterator[Said]:
     """It may break these: what they do with a value decides."""
-    yield Said(Verdict.RISKY, who, text, hint)
+    yield Said(Verdict.RISKY, who, text, hint or _mending(who))
 
 
 def helps(text: str, hint: str = "") -> Iterator[Said]:
     """It breaks nobody."""
     yield Said(Verdict.COMPATIBLE, (), text, hint)
+
+
+def moved(what: str, owner: str, old: object, new: object) -> str:
+    """What has become of one thing that another one has: changed, come or gone (`None`)."""
+    if new is None:
+        return f"{owner} has no {what} any more; it was {shown(old)}"
+    text = f"the {what} of {owner} is {shown(new)}"
+    return f"{text}; it was {shown(old)}" if old is not None else f"{text} now"
 
 
 class Described(Protocol):
@@ -188,4 +197,24 @@ def security_changed(
 
 
 def _told(text: str, hint: str, *who: Who) -> Said:
-    return Said(Verdict.BREAKING if who else Verdict.COMPATIBLE, who, text, hint if who else "")
+    verdict = Verdict.BREAKING if who else Verdict.COMPATIBLE
+    return Said(verdict, who, text, (hint or _mending(who)) if who else "")
+
+
+_MENDING: Final = {
+    (True, True): "old and new clients do not agree on it: understand both for a while",
+    (True, False): "old clients send what they could: go on taking it for a while",
+    (
+        False,
+        True,
+    ): "old clients refuse what they do not know: send it only to who is known to understand it",
+    (
+        False,
+        False,
+    ): "nothing breaks on the wire: programs change when their client is generated anew",
+}
+
+
+def _mending(who: tuple[Who, ...]) -> str:
+    """How to spare those whom a change breaks, where its rule knows no better."""
+    return _MENDING[Who.SENDERS in who, Who.RECEIVERS in who]

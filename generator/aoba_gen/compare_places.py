@@ -10,6 +10,14 @@ from .load import Array, Node, Object, Scalar
 from .references import Spot, unescaped
 
 
+def standing(document: Document, pointer: str) -> str:
+    """The pointer of an operation in the file as written, as 2.x has them in channels; any other pointer as it is."""
+    name = pointer.removeprefix("#/operations/")
+    listed = document.root.get("operations") if name != pointer else None
+    place = listed.raw(unescaped(name)) if listed else None
+    return place.pointer if place else pointer
+
+
 def locate(document: Document, pointer: str) -> Location:
     """Where what a pointer names begins, at its key where it has one; of what is not there, what is around it."""
     return _trail(document, pointer)[-1][1]

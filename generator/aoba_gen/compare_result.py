@@ -8,7 +8,7 @@ from functools import partial
 
 from .compare import compare
 from .compare_model import Finding, Verdict, Who
-from .compare_places import accepted, field_pointer, locate
+from .compare_places import accepted, field_pointer, locate, standing
 from .config import Accept
 from .diagnostics import Location
 from .document import Document
@@ -72,16 +72,17 @@ def counts(changes: Iterable[Change]) -> dict[str, int]:
 
 def _placed(found: Finding, old: Document, new: Document) -> Change:
     said = found.said
+    before, after = standing(old, found.old), standing(new, found.new)
     return Change(
         found.rule,
         said.verdict,
         tuple(sorted(set(said.who), key=list(Who).index)),
         said.text,
         said.hint,
-        locate(old, found.old),
-        locate(new, found.new),
-        found.old,
-        found.new,
+        locate(old, before),
+        locate(new, after),
+        before,
+        after,
     )
 
 

@@ -15,6 +15,7 @@ from .compare_model import (
     description_changed,
     differs,
     helps,
+    moved,
     risks,
     security_changed,
 )
@@ -22,6 +23,7 @@ from .diagnostics import shown
 from .model import Channel, Model, Parameter, Server
 
 _BOTH: Final = (Who.SENDERS, Who.RECEIVERS)
+_KEEP: Final = "keep a server as it was until clients have moved"
 
 
 def client_renamed(old: Model, new: Model, at: At) -> Iterator[Said]:
@@ -70,7 +72,7 @@ def server_protocol_changed(old: Server, new: Server, at: At) -> Iterator[Said]:
     """A server speaks another protocol."""
     if old.protocol != new.protocol:
         text = f"{at.what} speaks {new.protocol}, no longer {old.protocol}"
-        yield from breaks(text, *_BOTH)
+        yield from breaks(text, *_BOTH, hint=_KEEP)
 
 
 def server_security_changed(old: Server, new: Server, at: At) -> Iterator[Said]:
@@ -92,10 +94,7 @@ def server_variable_changed(old: Server, new: Server, at: At) -> Iterator[Said]:
                 yield from helps(f"{what} is new")
             continue
         if was.default != variable.default:
-            text = (
-                f"the default of {what} is {shown(variable.default)}; it was {shown(was.default)}"
-            )
-            yield from risks(text, *_BOTH)
+            yield from risks(moved("default", what, was.default, variable.default), *_BOTH)
         if variable.enum and (gone := [one for one in was.enum if one not in variable.enum]):
             yield from breaks(f"{what} cannot be {', '.join(map(shown, gone))} any more", *_BOTH)
         elif variable.enum and not was.enum:
@@ -125,14 +124,15 @@ def channel_renamed(old: Channel, new: Channel, at: At) -> Iterator[Said]:
         if (old.constant, old.union) == (new.constant, new.union):
             yield from helps(text)
         else:
-            text += f": {old.constant} and {old.union} become {new.constant} and {new.union}"
+            pairs = ((old.constant, new.constant), (old.union, new.union))
+            text += "".join(f"; {was} becomes {now}" for was, now in pairs if was != now)
             yield from breaks(text, Who.CALLERS, hint="what goes over the wire is the same")
 
 
 def channel_address_changed(old: Channel, new: Channel, at: At) -> Iterator[Said]:
     """A channel is at another address."""
     if _address(old) != _address(new):
-        text = f"the address of {at.what} is {shown(new.address)}; it was {shown(old.address)}"
+        text = moved("address", at.what, old.address, new.address)
         hint = "old clients go on using the old one; give the new one a channel of its own"
         yield from differs(at, text, *_BOTH, hint=hint)
 
@@ -224,9 +224,7 @@ def parameter_default_changed(old: Parameter, new: Parameter, at: At) -> Iterato
             f"{at.what} has no default any more, so it has to be given", Who.SENDERS, Who.CALLERS
         )
     elif old.has_default and old.default != new.default:
-        yield from risks(
-            f"the default of {at.what} is {shown(new.default)}; it was {shown(old.default)}", *_BOTH
-        )
+        yield from risks(moved("default", at.what, old.default, new.default), *_BOTH)
 
 
 def _address(channel: Channel) -> str | None:

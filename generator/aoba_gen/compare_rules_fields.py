@@ -46,7 +46,7 @@ def class_renamed(old: Definition, new: Definition, at: At) -> Iterator[Said]:
 def class_replaced(old: Definition, new: Definition, at: At) -> Iterator[Said]:
     """A class that was there before stands where another one stood."""
     if old.python != new.python and new.python in at.context.olds:
-        text = f"where the class {old.python} stood stands {new.python}"
+        text = f"{new.python} stands where the class {old.python} stood"
         yield from breaks(text, Who.CALLERS)
 
 

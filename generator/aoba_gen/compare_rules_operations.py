@@ -14,6 +14,7 @@ from .compare_model import (
     description_changed,
     differs,
     helps,
+    moved,
     narrows,
     risks,
     security_changed,
@@ -155,10 +156,8 @@ def reply_channel_changed(old: Operation, new: Operation, at: At) -> Iterator[Sa
 def reply_address_changed(old: Operation, new: Operation, at: At) -> Iterator[Said]:
     """The request says elsewhere where the reply should go."""
     if old.reply and new.reply and old.reply.address != new.reply.address:
-        before, after = (shown(each.reply and each.reply.address) for each in (old, new))
-        yield from breaks(
-            f"the address of the reply to {at.what} is at {after}; it was at {before}", *_BOTH
-        )
+        text = moved("address", f"the reply to {at.what}", old.reply.address, new.reply.address)
+        yield from breaks(text, *_BOTH)
 
 
 def reply_message_added(old: Operation, new: Operation, at: At) -> Iterator[Said]:
@@ -237,8 +236,7 @@ def constant_renamed(old: Message, new: Message, at: At) -> Iterator[Said]:
 def content_type_changed(old: Message, new: Message, at: At) -> Iterator[Said]:
     """A message is written in another format."""
     if old.content_type != new.content_type:
-        text = f"the content type of {at.what} is {shown(new.content_type)}; it was {shown(old.content_type)}"
-        yield from differs(at, text)
+        yield from differs(at, moved("content type", at.what, old.content_type, new.content_type))
 
 
 def payload_added(old: Message, new: Message, at: At) -> Iterator[Said]:
@@ -288,17 +286,15 @@ def headers_removed(old: Message, new: Message, at: At) -> Iterator[Said]:
 def correlation_changed(old: Message, new: Message, at: At) -> Iterator[Said]:
     """The correlation id of a message stands elsewhere."""
     if old.correlation != new.correlation:
-        text = f"the correlation id of {at.what} is at {shown(new.correlation)}; it was at {shown(old.correlation)}"
+        text = moved("correlation id", at.what, old.correlation, new.correlation)
         yield from differs(at, text) if old.correlation else risks(text, *_BOTH)
 
 
 def conversation_changed(old: Message, new: Message, at: At) -> Iterator[Said]:
     """Another field tells which messages belong to one conversation."""
     if old.conversation != new.conversation:
-        before, after = (shown(each.conversation) for each in (old, new))
-        yield from risks(
-            f"the conversation of {at.what} is told by the field {after}; it was {before}", *_BOTH
-        )
+        text = moved("conversation field", at.what, old.conversation, new.conversation)
+        yield from risks(text, *_BOTH)
 
 
 def _does(operation: Operation) -> str:

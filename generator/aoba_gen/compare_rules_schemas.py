@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
+from fractions import Fraction
 from typing import Final, TypeAlias
 
 from .compare_model import (
@@ -15,8 +16,8 @@ from .compare_model import (
     breaks,
     differs,
     helps,
+    moved,
     narrows,
-    risks,
     widens,
 )
 from .compare_match import near
@@ -99,9 +100,9 @@ def constraint_tightened(old: Schema, new: Schema, at: At) -> Iterator[Said]:
         return
     before, after = _bounds(old), _bounds(new)
     for keyword, bound in after.items():
-        if keyword in _LOWER | _UPPER and (text := _moved(at, keyword, before.get(keyword), bound)):
-            if _tighter(keyword, before.get(keyword), bound):
-                yield from narrows(at, text)
+        was = before.get(keyword)
+        if keyword in _LOWER | _UPPER and was != bound and _tighter(keyword, was, bound):
+            yield from narrows(at, moved(keyword, at.what, was, bound))
 
 
 def constraint_loosened(old: Schema, new: Schema, at: At) -> Iterator[Said]:
@@ -110,9 +111,9 @@ def constraint_loosened(old: Schema, new: Schema, at: At) -> Iterator[Said]:
         return
     before, after = _bounds(old), _bounds(new)
     for keyword, bound in before.items():
-        if keyword in _LOWER | _UPPER and (text := _moved(at, keyword, bound, after.get(keyword))):
-            if not _tighter(keyword, bound, after.get(keyword)):
-                yield from widens(at, text)
+        now = after.get(keyword)
+        if keyword in _LOWER | _UPPER and now != bound and not _tighter(keyword, bound, now):
+            yield from widens(at, moved(keyword, at.what, bound, now))
 
 
 def pattern_changed(old: Schema, new: Schema, at: At) -> Iterator[Said]:
@@ -124,8 +125,7 @@ def pattern_changed(old: Schema, new: Schema, at: At) -> Iterator[Said]:
         was, now = before.get(keyword), after.get(keyword)
         if was == now:
             continue
-        tell = narrows if was is None else widens if now is None else differs
-        yield from tell(at, _moved(at, keyword, was, now))
+        yield from _told(keyword, was, now)(at, moved(keyword, at.what, was, now))
 
 
 def checks_changed(old: Schema, new: Schema, at: At) -> Iterator[Said]:
@@ -150,12 +150,12 @@ def union_member_removed(old: Schema, new: Schema, at: At) -> Iterator[Said]:
 def union_discriminator_changed(old: Schema, new: Schema, at: At) -> Iterator[Said]:
     """The members of a union are told apart by another property."""
     if len(old.any_of) > 1 and len(new.any_of) > 1 and old.discriminator != new.discriminator:
-        before, after = (shown(each.discriminator or "nothing") for each in (old, new))
-        yield from (
-            differs(at, f"what {at.what} is is told by {after}; it was told by {before}")
-            if old.discriminator
-            else helps(f"what {at.what} is is told by {after} now")
+        before, after = (
+            f"by {shown(each.discriminator)}" if each.discriminator else "by nothing"
+            for each in (old, new)
         )
+        text = f"the members of {at.what} are told apart {after}; it was {before}"
+        yield from differs(at, text) if old.discriminator else helps(text)
 
 
 def tuple_length_changed(old: Schema, new: Schema, at: At) -> Iterator[Said]:
@@ -317,26 +317,30 @@ def _tighter(keyword: str, old: object, new: object) -> bool:
     return new > old if keyword in _LOWER else new < old
 
 
-def _moved(at: At, keyword: str, old: object, new: object) -> str:
-    if old == new:
-        return ""
-    if new is None:
-        return f"{at.what} has no {keyword} any more; it was {shown(old)}"
-    text = f"the {keyword} of {at.what} is {shown(new)}"
-    return f"{text}; it was {shown(old)}" if old is not None else f"{text} now"
-
-
 def _checks(old: Mapping[str, Json], new: Mapping[str, Json], at: At) -> Iterator[Said]:
     for keyword in dict.fromkeys((*old, *new)):
         if old.get(keyword) == new.get(keyword):
             continue
-        what = f"what {shown(keyword)} says of {at.what}"
-        if keyword not in old:
+        if keyword == "multipleOf":
+            was, now = old.get(keyword), new.get(keyword)
+            yield from _told(keyword, was, now)(at, moved(keyword, at.what, was, now))
+        elif keyword not in old:
             yield from narrows(at, f"{shown(keyword)} is asked of {at.what} now")
         elif keyword not in new:
             yield from widens(at, f"{shown(keyword)} is asked of {at.what} no longer")
         else:
-            yield from risks(f"{what} has changed", Who.SENDERS, Who.RECEIVERS)
+            told = differs(at, f"what {shown(keyword)} says of {at.what} has changed")
+            yield from (replace(said, verdict=Verdict.RISKY) if said.who else said for said in told)
+
+
+def _told(keyword: str, old: object, new: object) -> Callable[..., Iterator[Said]]:
+    """Whether less, more or other values fit a keyword than before: a multiple of 1 is one of 0.25 too."""
+    if old is None or new is None:
+        return narrows if old is None else widens
+    if keyword == "multipleOf" and old and new:
+        was, now = Fraction(str(old)), Fraction(str(new))
+        return widens if was % now == 0 else narrows if now % was == 0 else differs
+    return differs
 
 
 SCHEMAS: Final[Rules[Schema]] = Rules(
