@@ -193,7 +193,9 @@ def security_changed(
         return
     before, after = (", ".join(each) or "nothing" for each in (old, new))
     text = f"{at.what} asks for {after}; it was {before}"
-    yield from breaks(text, *who) if new and not set(old) < set(new) or not old else helps(text)
+    hint = "go on letting clients in as before until they have moved"
+    hard = new and not set(old) < set(new) or not old
+    yield from breaks(text, *who, hint=hint) if hard else helps(text)
 
 
 def _told(text: str, hint: str, *who: Who) -> Said:
@@ -204,10 +206,7 @@ def _told(text: str, hint: str, *who: Who) -> Said:
 _MENDING: Final = {
     (True, True): "old and new clients do not agree on it: understand both for a while",
     (True, False): "old clients send what they could: go on taking it for a while",
-    (
-        False,
-        True,
-    ): "old clients refuse what they do not know: send it only to who is known to understand it",
+    (False, True): "old clients refuse what is new to them: send it to those that understand it",
     (
         False,
         False,
