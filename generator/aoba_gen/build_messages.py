@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Final, Literal, TypeAlias
 
 from . import names
 from .build_schemas import Schemas
 from .diagnostics import Report, shown
 from .model import Message
-from .resolve import Document, Place
+from .resolve import Document, Place, reference
 
 Form: TypeAlias = Literal["text", "bytes"] | None
 
@@ -48,6 +48,18 @@ def expression(types: Iterator[str]) -> str:
     return " | ".join(sorted(each, key=lambda kind: kind == "None"))
 
 
+def _adopted(root: Place) -> Mapping[str, Mapping[str, Place]]:
+    """By channel, the messages of the components that its operations name as if they were its own."""
+    found: dict[str, dict[str, Place]] = {}
+    for _, operation in fields(root, "operations"):
+        channel, messages = operation.get("channel"), operation.get("messages")
+        for raw in messages.raw_items() if channel and messages else ():
+            if channel and _COMPONENT.fullmatch(reference(raw.node) or ""):
+                message = raw.document.follow(raw)
+                found.setdefault(channel.pointer, {})[message.pointer] = message
+    return found
+
+
 class Messages:
     """Every message of the channels and of the components, once each, by its pointer, in document order."""
 
@@ -64,6 +76,7 @@ class Messages:
             if components and (listed := components.get("messages"))
             for key, place in listed.raw_fields()
         }
+        self._adopted = _adopted(self._root)
         self.places: dict[str, Place] = {}
         self._found: dict[str, Message] = {}
         self._taken: set[str] = set()
@@ -79,6 +92,8 @@ class Messages:
     def of_channel(self, channel: str, place: Place) -> tuple[Message, ...]:
         """The messages of one channel, each once."""
         found = [self._message(key, channel, message) for key, message in fields(place, "messages")]
+        adopted = self._adopted.get(place.pointer, {}).values()
+        found += [self._message(message.key, channel, message) for message in adopted]
         return tuple(dict.fromkeys(found))
 
     def at(self, place: Place) -> Message | None:

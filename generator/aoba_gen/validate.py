@@ -18,6 +18,7 @@ from .validate_channels import (
     channel_wildcard,
     operation_channel,
     operation_message,
+    operation_message_component,
     reply_message,
 )
 from .validate_ids import component_name, message_id, operation_id, tag_name
@@ -71,6 +72,7 @@ RULES: Final = (
     Rule(channel_servers),
     Rule(operation_channel, Severity.ERROR, needed=True),
     Rule(operation_message, Severity.ERROR, needed=True),
+    Rule(operation_message_component),
     Rule(reply_message),
     Rule(server_variables),
     Rule(server_host),

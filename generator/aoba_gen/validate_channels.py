@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Final
 
 from .diagnostics import shown, suggestion
+from .references import step
 from .resolve import Place, reference
 from .validate_parts import Finding, Findings, Written, is_object, keys, pointed, texts, variables
 
 _WILDCARD: Final = re.compile(r"(?<![^/.])#(?![^/.])")
 """A '#' that is a level of its own: MQTT and AMQP let a subscriber say so "whatever follows"."""
+
+_COMPONENT: Final = re.compile(r".*#/components/messages/[^/]+")
 
 
 def channel_address(written: Written) -> Findings:
@@ -109,7 +112,30 @@ def operation_message(written: Written) -> Findings:
     """An operation's messages are messages of its channel."""
     if not written.is_2:
         for name, operation, _ in written.entries("operations"):
-            yield from _messages(f"operation {shown(name)}", operation)
+            yield from _messages(f"operation {shown(name)}", operation, _is_component)
+
+
+def operation_message_component(written: Written) -> Findings:
+    """An operation refers to its messages in its channel, not in the components."""
+    for name, operation, _ in written.entries("operations") if not written.is_2 else ():
+        channel, messages = operation.get("channel"), operation.get("messages")
+        if channel is None or messages is None or not is_object(channel):
+            continue
+        known = _of_channel(channel)
+        for raw in filter(_is_component, messages.raw_items()):
+            target = raw.document.follow(raw)
+            if not is_object(target):
+                continue
+            key = known.get(target.pointer)
+            what = f"operation {shown(name)} names {shown(target.pointer)}"
+            message = (
+                f"{what}, which is no message of its channel {shown(channel.key)}: it is taken as one"
+                if key is None
+                else f"{what}, expected the message {shown(key)} of its channel"
+            )
+            new = step(step(channel.pointer, "messages"), key or target.key)
+            hint = f"write: $ref: {shown(new)}" + ("" if key else ", and add it there")
+            yield Finding(message, raw.location, hint)
 
 
 def reply_message(written: Written) -> Findings:
@@ -121,19 +147,31 @@ def reply_message(written: Written) -> Findings:
                 yield from _messages(f"the reply of operation {shown(name)}", reply)
 
 
-def _messages(what: str, holder: Place) -> Findings:
+def _messages(
+    what: str, holder: Place, passes: Callable[[Place], bool] = lambda _: False
+) -> Findings:
     channel, messages = holder.get("channel"), holder.get("messages")
     if channel is None or messages is None or not is_object(channel):
         return
-    of_channel = channel.get("messages")
-    known = {place.pointer: key for key, place in of_channel.fields()} if of_channel else {}
+    known = _of_channel(channel)
     for raw in messages.raw_items():
-        if _leads_elsewhere(raw, known):
+        if _leads_elsewhere(raw, known) and not passes(raw):
             found = raw.document.follow(raw).pointer
             message = f"{what} names {shown(found)}, which is no message of its channel {shown(channel.key)}"
             listed = ", ".join(map(shown, known.values()))
             hint = f"the channel has {listed}" if known else "add it to the channel"
             yield Finding(message, raw.location, hint)
+
+
+def _of_channel(channel: Place) -> Mapping[str, str]:
+    """The keys of a channel's messages by their pointers."""
+    messages = channel.get("messages")
+    return {place.pointer: key for key, place in messages.fields()} if messages else {}
+
+
+def _is_component(raw: Place) -> bool:
+    """Whether a reference names a message of the components by itself."""
+    return _COMPONENT.fullmatch(reference(raw.node) or "") is not None
 
 
 def _leads_elsewhere(raw: Place, known: Mapping[str, str]) -> bool:
