@@ -274,3 +274,23 @@ def _plain() -> dict[str, Any]:
             "schemas": {"S": {"type": "object", "properties": {"a": {"type": "string"}}}}
         },
     }
+
+
+def distribution_documents() -> Iterator[tuple[str, dict[str, Any]]]:
+    """Documents with a break-out wherever text reaches a distribution's metadata or its README: all of them generate."""
+    for text in BREAK_OUTS:
+        described = {"summary": text, "description": text}
+        document = _plain()
+        document["info"] = {
+            "title": text,
+            "version": "1.0",
+            "description": text,
+            "license": {"name": text, "url": f"https://example.com/{text}"},
+            "contact": {"name": text, "email": f"{text}@example.com", "url": text},
+            "termsOfService": f"https://example.com/\n{text}",
+        }
+        document["servers"] = {"s": {"host": "h", "protocol": text or "ws", **described}}
+        message = document["channels"]["c"]["messages"]["m"]
+        message |= {"name": text, "title": text, **described}
+        document["operations"]["o"] |= described
+        yield text, document

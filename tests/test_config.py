@@ -70,6 +70,17 @@ def test_two_documents_do_not_share_a_package(cli: Cli, project: Path) -> None:
     assert cli("--check").exit_code == 1
 
 
+def test_two_documents_do_not_share_a_distribution(cli: Cli, project: Path) -> None:
+    table = TABLE.replace('output = "out"', 'output = "out"\ndist = true')
+    (project / "pyproject.toml").write_text(table)
+    result = cli()
+    assert result.exit_code == 1
+    assert "spec/pong.yaml:1:1: its distribution goes to out/pyproject.toml, where" in result.stderr
+    (project / "pyproject.toml").write_text(table.replace("\ndist = true", "", 1))
+    assert cli("--force").exit_code == 0
+    assert 'name = "other"' in (project / "out" / "pyproject.toml").read_text()
+
+
 def test_paths_are_those_of_the_file(
     cli: Cli, project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

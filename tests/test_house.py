@@ -36,6 +36,7 @@ ENGINES: Final = {
         "cli_validate.py",
     },
     "jsonschema": {"values.py"},
+    "packaging": {"build_distribution.py"},
     "watchfiles": {"watch.py"},
 }
 HERE: Final = {"aoba_gen", "aoba_runtime"}

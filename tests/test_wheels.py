@@ -131,6 +131,7 @@ def test_the_generators_wheel(generator_wheel: Path, root: Path) -> None:
         "datamodel-code-generator",
         "jinja2",
         "jsonschema",
+        "packaging",
         "pydantic",
         "pyyaml",
     }

@@ -23,12 +23,16 @@ _SIDES: Final[dict[Side, str]] = {
 
 
 def build(
-    document: Document, package: str | None, report: Report, side: Side | None = None
+    document: Document,
+    package: str | None,
+    report: Report,
+    side: Side | None = None,
+    with_distribution: bool = False,
 ) -> Model:
     """The model of a valid document; raises `Refused` when something in it cannot be generated.
 
     `package` names the Python package, `None` leaves that to the document's title. `side` is whom it is for, `None`
-    leaves that to the document's version.
+    leaves that to the document's version. `with_distribution` asks for what an installable package needs.
     """
     side = side or document.default_side
     root = document.root
@@ -44,8 +48,14 @@ def build(
     operations = Operations(document, report, schemas, messages, channels, side)
     operations.collect()
     unions = channels.unions()
+    package = package or _package(title, info, report)
+    made = None
+    if with_distribution:
+        from .build_distribution import distribution  # most runs need none
+
+        made = distribution(info, package, report)
     model = Model(
-        package=package or _package(title, info, report),
+        package=package,
         client=names.client(title),
         title=title,
         version=version,
@@ -64,6 +74,7 @@ def build(
             made for made in operations.operations if made.action == "receive" and made.reply
         ),
         definitions=schemas.definitions(),
+        distribution=made,
     )
     report.raise_errors()
     model = replace(model, calls=build_calls(model, messages.places, report))

@@ -25,6 +25,7 @@ from .cli_init import init_command
 from .cli_watch import watch_targets
 from .cli_validate import model_command, rules_command, validate_command
 from .cli_drift import command_of, tell_drift
+from .beside import PYPROJECT, place_of
 from .config import Config, Target
 from .diagnostics import Diagnostic, Location, Refused, Report
 from .formats import as_github
@@ -93,6 +94,11 @@ for command in (
     metavar="DIR",
     help="Folder with templates of your own; one that has the name of ours takes its place.",
 )
+@click.option(
+    "--dist",
+    is_flag=True,
+    help="Make it installable: write pyproject.toml and README.md beside the package.",
+)
 @with_disable
 @with_trust
 @click.option(
@@ -126,6 +132,7 @@ def generate_command(
     package: str | None,
     side: Side | None,
     templates: Path | None,
+    dist: bool,
     disable: tuple[str, ...],
     roots: tuple[Path, ...],
     hosts: tuple[str, ...],
@@ -146,13 +153,15 @@ def generate_command(
     """
     with refusals():
         config, report = configuration(disable, limits)
-    given = Target(spec, out, package, side, templates) if spec and out else None
+    given = Target(spec, out, package, side, templates, dist) if spec and out else None
     if spec and not out:
         raise click.UsageError("Missing option '-o' / '--out'.")
-    targets = (given,) if given else _configured(config, out, package, side, templates)
+    targets = (
+        (given,) if given else _configured(config, out, package, side, templates, dist or None)
+    )
     allowed = access(config, roots, hosts)
     jobs = [
-        (target, Options(target.side, target.templates or config.templates, allowed))
+        (target, Options(target.side, target.templates or config.templates, allowed, target.dist))
         for target in targets
     ]
     if watch:
@@ -176,7 +185,7 @@ def _configured(config: Config, *given: object) -> tuple[Target, ...]:
         )
     if any(one is not None for one in given):
         raise click.UsageError(
-            "--out, --package, --side and --templates go with a SPEC; [tool.aoba-gen] has its own for each document."
+            "--out, --package, --side, --templates and --dist go with a SPEC; [tool.aoba-gen] has its own for each document."
         )
     return config.targets
 
@@ -199,6 +208,8 @@ class _Run:
             plan = generate(target.spec, target.out, target.package, report, options)
             self._tell(report.diagnostics)
             self._take(plan.folder, target.spec)
+            if target.dist:
+                self._take(place_of(plan.folder, PYPROJECT), target.spec, "its distribution")
             if isinstance(plan, Current):
                 _summarize(plan.folder, Outcome((), plan.files, (), ()), self.quiet or self.diff)
                 return 0
@@ -219,11 +230,11 @@ class _Run:
             click.echo(f"aoba-gen: {problem}", err=True)
             return 2
 
-    def _take(self, folder: Path, spec: Path) -> None:
-        """Keep a folder for one document; raises `Refused` when it is another's of this run."""
+    def _take(self, folder: Path, spec: Path, what: str = "the package") -> None:
+        """Keep a folder or a file for one document; raises `Refused` when it is another's of this run."""
         other = self.taken.setdefault(folder.resolve(), spec)
         if other is not spec:
-            what = f"the package goes to {folder}, where that of {other} is"
+            what = f"{what} goes to {folder}, where that of {other} is"
             hint = "give one of the two another 'package' or 'output' in [tool.aoba-gen]"
             raise Refused([Diagnostic("package-name", what, Location(str(spec), 1, 1), hint)])
 
@@ -244,7 +255,7 @@ def _write(plan: Plan, force: bool, quiet: bool) -> int:
 def _tell_kept(folder: Path, outcome: Outcome) -> None:
     for path in outcome.kept:
         click.echo(
-            f"{folder / path}: kept, because it was edited by hand or is not ours; --force overwrites it",
+            f"{place_of(folder, path)}: kept, because it was edited by hand or is not ours; --force overwrites it",
             err=True,
         )
 
@@ -254,7 +265,7 @@ def _summarize(folder: Path, outcome: Outcome, quiet: bool) -> None:
         return
     for verb, paths in (("wrote", outcome.written), ("removed", outcome.removed)):
         for path in paths:
-            click.echo(f"{verb} {folder / path}")
+            click.echo(f"{verb} {place_of(folder, path)}")
     counts = {
         "written": outcome.written,
         "unchanged": outcome.unchanged,

@@ -29,7 +29,7 @@ _SHARED: Final = (
 )
 _BREAKING: Final = ("accept",)
 _ACCEPT: Final = ("rule", "at", "reason")
-_OWN: Final = ("spec", "output", "package", "side", "templates")
+_OWN: Final = ("spec", "output", "package", "side", "templates", "dist")
 _RULE: Final = "config"
 
 Keys: TypeAlias = "tuple[str | int, ...]"
@@ -44,6 +44,7 @@ class Target:
     package: str | None = None
     side: Side | None = None
     templates: Path | None = None
+    dist: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,7 +180,11 @@ class _Reader:
         if spec is None or out is None:
             return None
         chosen: Side | None = next((one for one in get_args(Side) if one == side), None)
-        return Target(spec, out, package, chosen, self._path(fields, "templates", where))
+        templates = self._path(fields, "templates", where)
+        dist = fields.get("dist", False)
+        if not isinstance(dist, bool):
+            self._wrong((*where, "dist"), f"'dist' should be true or false, not {shown(dist)}")
+        return Target(spec, out, package, chosen, templates, dist is True)
 
     def _fields(self, table: object, known: tuple[str, ...], where: Keys) -> dict[str, object]:
         if not isinstance(table, dict):

@@ -10,6 +10,12 @@ from .diagnostics import escaped
 
 _MARKS: Final = re.compile(r"([\\`*_{}\[\]<>|#@&~$!])")
 """What means something to CommonMark, GitHub's tables, mentions and mathematics wherever it stands."""
+_PIECES: Final = re.compile(
+    r"(?<!`)(`+)(?!`)(.{1,500}?)(?<!`)\1(?!`)|\\[!-/:-@[-`{-~]|[<>\[\]`~\\&@$]"
+)
+"""What a line of Markdown may lead out with: code as a whole, an escape, or a mark."""
+_BARS: Final = re.compile(r" *(`{3,}|~{3,}) *([^`]*)")
+"""What begins or ends a block of code."""
 _START: Final = re.compile(r"^(\d*)([-+=.)])")
 """What begins a list or underlines a heading at the start of a line."""
 
@@ -37,6 +43,43 @@ def fence(text: str, language: str = "") -> list[str]:
     bars = "`" * max(3, _longest(text) + 1)
     lines = (escaped(line.replace("\t", "    ")) for line in text.rstrip("\n").split("\n"))
     return [f"{bars}{language}", *lines, bars]
+
+
+def quoted(text: str) -> list[str]:
+    """The lines of a description, which is Markdown itself, as a quotation: nothing in it reaches beyond.
+
+    Lists, headings, emphasis, tables and code keep their shape; HTML, links, images and definitions of links show as written.
+    """
+    lines: list[str] = []
+    block: list[str] = []
+    bars = ""
+    for line in text.strip().replace("\r\n", "\n").split("\n"):
+        found = _BARS.fullmatch(line)
+        if bars:
+            if found and not found[2] and found[1].startswith(bars):
+                lines += [*fence("\n".join(block)), ""]
+                bars = ""
+            else:
+                block.append(line)
+        elif found:
+            bars, block = found[1], []
+            lines += [""] if lines and lines[-1] else []
+        else:
+            lines.append(_harmless(line))
+    if bars:
+        lines += fence("\n".join(block))
+    return [f"> {line}".rstrip() for line in lines] if text.strip() else []
+
+
+def _harmless(line: str) -> str:
+    """A line without what leads out of it; code stays code."""
+    return _PIECES.sub(_piece, escaped(line.replace("\t", "    ")))
+
+
+def _piece(found: re.Match[str]) -> str:
+    if found[2]:
+        return code(found[2].strip()) if found[2].strip() else ""
+    return f"&#{ord(found[0][-1])};"
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:

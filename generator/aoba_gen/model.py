@@ -278,13 +278,31 @@ class Server:
 
 
 @dataclass(frozen=True, slots=True)
+class Distribution:
+    """What an installable package says of itself: its name, a version of PEP 440, and what the document tells.
+
+    `license` is an SPDX expression, else `license_text` has the licence's name in words. `links` are pairs of what a URL is
+    of and the URL. What the document leaves out is "".
+    """
+
+    name: str
+    version: str
+    description: str
+    license: str
+    license_text: str
+    author: str
+    email: str
+    links: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Model:
     """A whole package. Everything stands in document order.
 
     `side` says for whom it is: the application that the document describes, or its peer. `decoder` is what `decode` reads:
     the only channel, or else all of them as one, which then stands in `unions` behind them. `sends` are the
     operations with action "send", `answers` those with action "receive" that have a reply.
-    `calls` is how a voice call is said in it, where it is about calls.
+    `calls` is how a voice call is said in it, where it is about calls; `distribution` is there with `--dist` alone.
     """
 
     package: str
@@ -305,3 +323,4 @@ class Model:
     answers: tuple[Operation, ...]
     definitions: tuple[Definition, ...]
     calls: Calls | None = None
+    distribution: Distribution | None = None

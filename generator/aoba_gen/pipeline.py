@@ -10,6 +10,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from .access import Access
+from .beside import PYPROJECT, README
 from .build import build
 from .diagnostics import Location, Refused, Report
 from .limits import TooSlow, deadline, seconds_for
@@ -28,12 +29,14 @@ from .write import Plan, plan, sealed
 class Options:
     """What a run may be told beside the document and where its package goes.
 
-    `side` is whom the package is for, `templates` a folder of the user's own, `access` what references may read.
+    `side` is whom the package is for, `templates` a folder of the user's own, `access` what references may read;
+    `dist` asks for an installable distribution.
     """
 
     side: Side | None = None
     templates: Path | None = None
     access: Access = Access()
+    dist: bool = False
 
 
 def check(source: Source, report: Report, access: Access = Access()) -> Document:
@@ -88,7 +91,7 @@ def generate(
     if unchanged is not None:
         return Current(folder, unchanged)
     try:
-        return plan(render(model, options.templates), folder, seal, origin)
+        return plan(_files(model, options), folder, seal, origin)
     except RecursionError:
         message = "what the package consists of stands too deep inside each other"
         report.exceed("recursion", message, source.root.location)
@@ -102,9 +105,20 @@ def generate(
         raise Refused(report.diagnostics) from flaw
 
 
+def _files(model: Model, options: Options) -> dict[str, str]:
+    files = render(model, options.templates)
+    if model.distribution:
+        from .pyproject import pyproject
+        from .readme import readme
+
+        files |= {PYPROJECT: pyproject(model.package, model.title, model.distribution)}
+        files |= {README: readme(model, model.distribution)}
+    return files
+
+
 def _compile(document: Document, package: str | None, report: Report, options: Options) -> Model:
     with _bounded(document.source, report):
-        model = build(document, package, report, side=options.side)
+        model = build(document, package, report, options.side, with_distribution=options.dist)
         limit = exceeded(model, report.limits)
     if limit:
         message = f"the package would have more than {getattr(report.limits, limit):,} {limit}"
@@ -143,7 +157,7 @@ def _origin(document: Document, package: str, options: Options) -> dict[str, str
         "document": _digest(*read),
         "generator": version("aoba-gen"),
         "build": _digest(*_digests(ours)),
-        "options": _digest(package, options.side or ""),
+        "options": _digest(package, options.side or "", *(["dist"] if options.dist else [])),
         "templates": _digest(*_digests(own)),
     }
 

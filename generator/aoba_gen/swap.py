@@ -58,6 +58,17 @@ def put_in_place(staging: Path, folder: Path) -> None:
             raise
 
 
+def take_back(staging: Path, folder: Path) -> None:
+    """Undo `put_in_place`."""
+    new, old = staging / NEW, staging / OLD
+    if os.path.lexists(new):
+        _exchanged(new, folder)
+        return
+    os.rename(folder, new)
+    if os.path.lexists(old):
+        os.rename(old, folder)
+
+
 def heal(staging: Path, folder: Path) -> None:
     """Put the old folder back, where a run was killed before the new one was in its place."""
     if not os.path.lexists(folder) and os.path.lexists(staging / OLD):

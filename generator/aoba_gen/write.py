@@ -1,29 +1,29 @@
-"""{path: text} against the disk: a Plan, its writing, the manifest; never outside the package.
+"""{path: text} against the disk: a Plan and its writing; never outside the package, but for two files beside it.
 
 The manifest names what is ours, with the digest of what we wrote. A run builds the whole package
 folder anew in a staging folder beside it, where files that stay are linked, then lets the two change
 places (`swap`). So what fails or is killed has changed nothing; the next run sweeps its staging folder.
+What stands beside the package follows it (`beside`): what fails is undone, and after a run that was killed
+in between the manifest still knows the old files as ours.
 """
 
 from __future__ import annotations
 
 import errno
-import hashlib
-import json
 import os
 import re
 import shutil
 import stat
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 
-from .swap import NEW, OLD, heal, mirror, put_in_place, rescue
+from .beside import BESIDE, Followers, place_of
+from .manifest import MANIFEST, RESERVED, Manifest, digest, is_ours_to_write, read_manifest
+from .swap import NEW, OLD, heal, mirror, put_in_place, rescue, take_back
 
-MANIFEST = ".aoba-gen.json"
-_RESERVED = ".aoba-gen"
 _PLAIN: int = sum(getattr(os, f"O_{flag}", 0) for flag in ("NOFOLLOW", "NONBLOCK", "BINARY"))
 
 
@@ -107,43 +107,43 @@ class Plan:
 def sealed(folder: Path, seal: str) -> tuple[str, ...] | None:
     """The files of a whole, unedited output with this seal; None when `plan` has to look."""
     try:
-        known, files = _record(_read(folder, MANIFEST))
-        found = {path: _digest(data) for path in files if (data := _read(folder, path)) is not None}
+        said = read_manifest(_read(folder, MANIFEST))
+        found = {p: digest(data) for p in said.files if (data := _read(folder, p)) is not None}
     except Unwritable:
         return None
-    whole = seal and known == seal and found == files and not _stagings(folder)
-    return tuple(sorted(files)) if whole else None
+    whole = seal and said.seal == seal and found == said.files and not _stagings(folder)
+    return tuple(sorted(found)) if whole else None
 
 
 def plan(
     files: Mapping[str, str], folder: Path, seal: str, origin: Mapping[str, str] | None = None
 ) -> Plan:
-    """Compare `files` (POSIX path in the package -> text) with the disk. Raises Unwritable.
+    """Compare `files` (POSIX path in the package, or one of `BESIDE` -> text) with the disk. Raises Unwritable.
 
     The manifest holds `origin`, so that a later run can say what has changed since.
     """
     origin = origin or {}
-    if odd := [path for path in files if not _inside(path)]:
+    if odd := [path for path in files if not is_ours_to_write(path)]:
         raise _refusal(folder, f"{odd[0]!r} is not a plain path inside the package")
     around = next(filter(os.path.lexists, (folder.parent, *folder.parent.parents)), folder.parent)
     if not around.is_dir():
         raise _refusal(around, f"it is {_kind(around)}, not a folder; choose another folder")
     found = _read(folder, MANIFEST)
-    _, recorded = _record(found)
+    said = read_manifest(found)
     changes: list[Change] = []
     ours: dict[str, str] = {}
-    for path in sorted({*files, *recorded}):
+    for path in sorted({*files, *said.files, *said.pending}):
         new = files.get(path)
         data = _read(folder, path)
         if data is None:
             if new is not None:
                 changes.append(Change(path, State.MISSING, new, None))
             continue
-        digest, known = _digest(data), recorded.get(path)
+        held, known = digest(data), said.files.get(path, said.pending.get(path))
         if new is not None and data == new.encode():
-            state, ours[path] = State.UNCHANGED, digest
-        elif digest == known:
-            state, ours[path] = State.EXTRA if new is None else State.STALE, digest
+            state, ours[path] = State.UNCHANGED, held
+        elif said.is_ours(path, held):
+            state, ours[path] = State.EXTRA if new is None else State.STALE, held
         elif known is not None:
             # Kept under the digest of what was edited: it stays an edit until it is undone.
             state, ours[path] = State.EDITED, known
@@ -153,24 +153,28 @@ def plan(
         with suppress(UnicodeDecodeError):
             old = data.decode()
         changes.append(Change(path, state, new, old))
-    manifest = _manifest(changes, ours, seal, origin, force=False)
+    manifest = _manifest(changes, ours, seal, origin, force=False).text()
     settled = found == manifest.encode() and not _stagings(folder)
-    listed = recorded == {path: _digest(text.encode()) for path, text in files.items()}
-    before = _origin(found)
-    return Plan(folder, tuple(changes), manifest, seal, origin, before, ours, listed, settled)
+    listed = said.files == {path: digest(text.encode()) for path, text in files.items()}
+    return Plan(folder, tuple(changes), manifest, seal, origin, said.origin, ours, listed, settled)
 
 
 def diff(plan: Plan, *, force: bool = False) -> str:
-    """What `apply` would change, in git's form of a diff; kept files with `force` only."""
+    """What `apply` would change, in git's form of a diff; kept files with `force` only.
+
+    The paths are those in the package; where files beside it are ours too, those from the folder around it.
+    """
+    top = plan.folder.parent if any(c.path in BESIDE for c in plan.changes) else plan.folder
     text: list[str] = []
     for change in plan.touched(force=force):
+        path = place_of(plan.folder, change.path).relative_to(top).as_posix()
         if change.old is None and change.state is not State.MISSING:
-            a, b = f"a/{change.path}", f"b/{change.path}"
+            a, b = f"a/{path}", f"b/{path}"
             gone = "deleted file mode 100644\n" if change.new is None else ""
             b = "/dev/null" if gone else b
-            text.append(f"diff --git {a} b/{change.path}\n{gone}Binary files {a} and {b} differ\n")
+            text.append(f"diff --git {a} b/{path}\n{gone}Binary files {a} and {b} differ\n")
         else:
-            text.append(diff_of(change.path, change.old, change.new))
+            text.append(diff_of(path, change.old, change.new))
     return "".join(text)
 
 
@@ -212,7 +216,7 @@ class _Run:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.at = folder  # what is being worked on, for the message of a failure
-        self.staging = folder.parent / f"{_RESERVED}-{folder.name}-{os.urandom(8).hex()}"
+        self.staging = folder.parent / f"{RESERVED}-{folder.name}-{os.urandom(8).hex()}"
         self.made: list[Path] = []  # folders, outermost first
         self.lock: int | None = None
 
@@ -235,7 +239,7 @@ class _Run:
         files = {c.path: c.new for c in planned.changes if c.new is not None}
         now = plan(files, self.folder, planned.seal, planned.origin)
         touched, outcome = now.touched(force=force), now.outcome(force=force)
-        replaced = [change.path for change in touched] + [MANIFEST]
+        replaced = [change.path for change in touched if change.path not in BESIDE] + [MANIFEST]
         new = self.staging / NEW
         if self.folder.is_dir():
             mirror(self.folder, new, replaced)
@@ -245,23 +249,50 @@ class _Run:
             with suppress(OSError):  # not empty: it stays
                 for place in list(Path(path).parents)[:-1]:
                     os.rmdir(new / place)
-        texts = {change.path: change.new for change in touched if change.new is not None}
-        texts[MANIFEST] = _manifest(now.changes, now.ours, now.seal, now.origin, force=force)
+        texts = {c.path: c.new for c in touched if c.new is not None and c.path not in BESIDE}
+        manifest = _manifest(now.changes, now.ours, now.seal, now.origin, force=force)
+        beside = {change.path: change.new for change in touched if change.path in BESIDE}
+        texts[MANIFEST] = (self._until(manifest, beside) if beside else manifest).text()
         for path, text in texts.items():
             self.at = self.folder / path
             (new / path).parent.mkdir(parents=True, exist_ok=True)
             _create(new / path, text.encode())
         self.at = self.folder
-        put_in_place(self.staging, self.folder)
+        if beside:
+            self._put_all(Followers(self.staging, self.folder, beside), manifest)
+        else:
+            put_in_place(self.staging, self.folder)
         for old in (new, self.staging / OLD):
             rescue(old, self.folder, replaced)
         return outcome
 
+    def _until(self, manifest: Manifest, beside: Iterable[str]) -> Manifest:
+        """What the manifest says until the files beside the package have followed it: both are ours."""
+        found = {path: _read(self.folder, path) for path in beside}
+        pending = {path: digest(data) for path, data in found.items() if data is not None}
+        return replace(manifest, seal="", pending=pending)
+
+    def _put_all(self, followers: Followers, manifest: Manifest) -> None:
+        """The package, what stands beside it, and the manifest as it is to stay; all of them, or none."""
+        settled = self.staging / MANIFEST
+        for place, text in (followers.waiting() | {settled: manifest.text()}).items():
+            _create(place, text.encode())
+        followers.keep()
+        put_in_place(self.staging, self.folder)
+        try:
+            self.at = self.folder.parent
+            followers.follow()
+            os.replace(settled, self.folder / MANIFEST)
+        except BaseException:
+            followers.undo()
+            take_back(self.staging, self.folder)
+            raise
+
     def _gone(self, now: Plan) -> list[str]:
         """The files that stood in the folder once and are no longer generated."""
-        recorded = _record(_read(self.folder, MANIFEST))[1]
+        recorded = read_manifest(_read(self.folder, MANIFEST)).files
         coming = {change.path for change in now.changes if change.new is not None}
-        return [path for path in recorded if path not in coming]
+        return [path for path in recorded if path not in coming | BESIDE]
 
     def end(self) -> None:
         """Remove the staging folder, and folders made for nothing; let the next run in."""
@@ -284,29 +315,6 @@ class _Run:
                 self.made.append(place)
 
 
-def _record(data: bytes | None) -> tuple[str, dict[str, str]]:
-    """A manifest's seal and files: none if it is damaged, no seal if an entry is odd."""
-    tree: object = None
-    with suppress(ValueError, RecursionError):
-        tree = json.loads(data or b"")
-    if not isinstance(tree, dict):
-        return "", {}
-    seal, table = tree.get("seal"), tree.get("files")
-    named = table if isinstance(table, dict) else {}
-    files = {k: v for k, v in named.items() if _inside(k) and isinstance(v, str)}
-    return seal if isinstance(seal, str) and files == table else "", files
-
-
-def _origin(data: bytes | None) -> dict[str, str]:
-    """What a manifest says that the files were generated from, and by what."""
-    tree: object = None
-    with suppress(ValueError, RecursionError):
-        tree = json.loads(data or b"")
-    table = tree.get("origin") if isinstance(tree, dict) else None
-    named = table if isinstance(table, dict) else {}
-    return {str(key): value for key, value in named.items() if isinstance(value, str)}
-
-
 def _manifest(
     changes: Sequence[Change],
     ours: Mapping[str, str],
@@ -314,7 +322,7 @@ def _manifest(
     origin: Mapping[str, str],
     *,
     force: bool,
-) -> str:
+) -> Manifest:
     """The manifest after writing; with kept files it has no seal, so that every run names them."""
     files: dict[str, str] = {}
     for change in changes:
@@ -323,25 +331,16 @@ def _manifest(
             if change.state is State.EDITED:
                 files[change.path] = ours[change.path]
         elif change.new is not None:
-            files[change.path] = _digest(change.new.encode())
-    return _dump({"seal": seal, "files": files} | ({"origin": origin} if origin else {}))
-
-
-def _dump(tree: Mapping[str, object]) -> str:
-    return json.dumps(tree, indent=2, sort_keys=True) + "\n"
-
-
-def _inside(path: str) -> bool:
-    """Whether a path is relative, plain, printable and not reserved, on any system."""
-    odd = {"", ".", ".."} & {*path.split("/")} or {"\\", ":"} & {*path}
-    return path.isprintable() and not odd and not path.casefold().startswith(_RESERVED)
+            files[change.path] = digest(change.new.encode())
+    return Manifest(seal, files, origin)
 
 
 def _read(folder: Path, path: str) -> bytes | None:
-    """The bytes of a file in the package, None if absent; Unwritable if it is no plain file."""
-    place = target = folder / path
+    """The bytes of a file in the package or beside it, None if absent; Unwritable if it is no plain file."""
+    place = target = place_of(folder, path)
+    way = [] if path in BESIDE else [folder / part for part in reversed(Path(path).parents)]
     try:
-        for place in (*(folder / part for part in reversed(Path(path).parents)), target):
+        for place in (*way, target):
             mode = os.lstat(place).st_mode
             if not (stat.S_ISREG(mode) if place is target else stat.S_ISDIR(mode)):
                 wanted = "a file" if place is target else "a folder"
@@ -365,15 +364,11 @@ def _create(place: Path, data: bytes) -> None:
 
 def _stagings(folder: Path) -> list[Path]:
     """The staging folders of runs on that package that are under way or were killed."""
-    name = re.compile(rf"{re.escape(_RESERVED)}-{re.escape(folder.name)}-[0-9a-f]{{16}}")
+    name = re.compile(rf"{re.escape(RESERVED)}-{re.escape(folder.name)}-[0-9a-f]{{16}}")
     with suppress(OSError), os.scandir(folder.parent) as entries:
         folders = (entry.name for entry in entries if entry.is_dir(follow_symlinks=False))
         return [folder.parent / found for found in folders if name.fullmatch(found)]
     return []
-
-
-def _digest(data: bytes) -> str:
-    return hashlib.sha256(data).hexdigest()
 
 
 def _kind(place: Path) -> str:

@@ -1,4 +1,8 @@
-"""Keeps generated packages and the runtime in step: one integer, checked when generated code is imported."""
+"""Keeps generated packages and the runtime in step: one integer, checked when generated code is imported.
+
+It is also the second number of aoba-runtime's version: a distribution made with `--dist` depends on
+`aoba-runtime>=0.2.0,<0.3` for ABI 2, so a resolver finds a runtime that fits before anything is imported.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +10,7 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Final
 
 ABI: Final = 2
-"""Raised by one whenever code generated before could no longer work with this runtime."""
+"""Raised by one whenever code generated before could no longer work with this runtime, and the version with it to 0.ABI.0."""
 
 
 class AbiMismatch(ImportError):
