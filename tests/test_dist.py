@@ -113,7 +113,7 @@ def test_what_a_document_says_of_itself(cli: Cli, tmp_path: Path) -> None:
     assert "Typing :: Typed" in project["classifiers"]
     text = (tmp_path / "out" / "README.md").read_text()
     assert "> Sells *wood*.\n>\n> And &#60;b&#62;glass&#60;/b&#62;.\n" in text
-    assert 'await client.place_order(models.Order(name="textxx", size=4, of=models.OrderOf.WOOD), id="a")' in text  # fmt: skip
+    assert 'await client.place_order(models.OrderPayload(name="textxx", size=4, of=models.OrderPayloadOf.WOOD), id="a")' in text  # fmt: skip
     assert "- Contact: `Shop team shop@example.org`" in text
 
 

@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
 import subprocess
 import sys
 import zipfile
+from collections.abc import Iterator
+from contextlib import ExitStack
 from email.parser import HeaderParser
+from importlib.metadata import distribution
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import pytest
+from conftest import Cli
+from packaging.requirements import Requirement
+from test_call_cli_phone import heard
 
 PACKAGE = "aoba_voice_call_signaling"
 OFFLINE = re.compile(
@@ -190,3 +198,98 @@ def test_the_generator_needs_no_runtime(generator: Path) -> None:
     names = installed(generator)
     assert {"aoba-gen", "black"} <= names
     assert "aoba-runtime" not in names
+
+
+# What --dist makes
+
+
+def with_extras(name: str, *extras: str) -> Iterator[str]:
+    """A distribution that is installed here and all that it asks for."""
+    yield name
+    for line in distribution(name).requires or ():
+        wanted = Requirement(line)
+        environments = [{"extra": extra} for extra in extras or ("",)]
+        if not wanted.marker or any(map(wanted.marker.evaluate, environments)):
+            yield from with_extras(wanted.name, *wanted.extras)
+
+
+def lent(scripts: Path, names: set[str]) -> None:
+    """Put distributions that are installed here into an environment, without fetching or copying them."""
+    code = "import sysconfig; print(sysconfig.get_path('purelib'))"
+    site = Path(run(scripts / "python", "-c", code, cwd=scripts).strip())
+    for name in names:
+        found = distribution(name)
+        for top in {file.parts[0] for file in found.files or ()} - {".."}:
+            if not (site / top).exists():
+                (site / top).symlink_to(str(found.locate_file(top)))
+
+
+@pytest.fixture(scope="module")
+def shop(runtime_wheel: Path, spec: Path, cli: Cli, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:  # fmt: skip
+    """A distribution's folder, built, and the scripts of an environment that has it and the runtime, no generator."""
+    top = tmp_path_factory.mktemp("shop")
+    assert cli(spec, "-o", top / "out", "--dist", "--package", "shop_calls").exit_code == 0
+    run(sys.executable, "-m", "build", "--no-isolation", top / "out", cwd=top)
+    run(sys.executable, "-m", "venv", "--without-pip", top / "venv", cwd=top)
+    scripts = top / "venv" / ("Scripts" if os.name == "nt" else "bin")
+    lent(scripts, {*with_extras("aoba-runtime", "xmpp", "media")} - {"aoba-runtime"})
+    wheels = ("--find-links", runtime_wheel.parent, "--find-links", top / "out" / "dist")
+    wanted = ("shop-calls", "aoba-runtime[xmpp,media]")
+    command = (*pip(scripts / "python"), "install", "--quiet", "--no-index", *wheels, *wanted)
+    run(*command, cwd=top)
+    return top / "out", scripts
+
+
+def test_a_distribution_is_whole_and_needs_no_generator(shop: tuple[Path, Path]) -> None:
+    out, scripts = shop
+    (wheel,) = (out / "dist").glob("*.whl")
+    assert wheel.name == "shop_calls-1.0.0-py3-none-any.whl"
+    modules = {f"shop_calls/{place.name}" for place in (out / "shop_calls").glob("*.py")}
+    inside = {name for name in contents(wheel) if ".dist-info/" not in name}
+    assert inside == {*modules, "shop_calls/py.typed"}
+    assert requirements(wheel) == {"aoba-runtime"}
+    names = installed(scripts)
+    assert {"shop-calls", "aoba-runtime", "aiortc"} <= names
+    assert names.isdisjoint({*GENERATOR_ONLY} - {"click"})
+    (program,) = re.findall("^```python\n(.*?)^```", (out / "README.md").read_text(), re.S | re.M)
+    said = run(scripts / "python", "-W", "error", "-c", program, cwd=scripts)
+    assert said.startswith('sent: {"callId":') and '"type":"call:initiate"' in said
+    assert run(*pip(scripts / "python"), "check", cwd=scripts).strip()
+
+
+def test_a_distribution_holds_a_call(shop: tuple[Path, Path], tmp_path: Path) -> None:
+    """Three processes of the environment: the development server, who listens, and who dials; with sound."""
+    _, scripts = shop
+    secret = tmp_path / "secret"
+    secret.write_text("0123456789abcdef0123456789abcdef")
+    secret.chmod(0o600)
+    clean = {key: value for key, value in os.environ.items() if not key.startswith("PYTHON")}
+
+    def phone(*words: str | Path, **more: str) -> subprocess.Popen[str]:
+        command = [str(word) for word in (scripts / "aoba-call", *words)]
+        process = subprocess.Popen(command, env=clean | more, stdout=subprocess.PIPE, text=True)
+        ends.enter_context(process)
+        ends.callback(process.terminate)
+        return process
+
+    def events(process: subprocess.Popen[str]) -> Iterator[dict[str, Any]]:
+        assert process.stdout
+        yield from map(json.loads, process.stdout)
+
+    def token(user: str) -> str:
+        words = ("token", user, "--secret-file", secret)
+        return run(scripts / "aoba-call", *words, cwd=tmp_path).strip()
+
+    with ExitStack() as ends:
+        server = phone("serve", "--port", "0", "--secret-file", secret)
+        assert server.stdout
+        options = ("--url", server.stdout.readline().strip(), "--api", "shop_calls", "--json")
+        bob = phone("listen", *options, "--tone", "600", "--once", AOBA_TOKEN=token("bob"))
+        assert next(events(bob))["event"] == "ready"
+        sound = ("--tone", "440", "--record", tmp_path / "heard.wav", "--duration", "2")
+        alice = phone("dial", "bob@localhost", *options, *sound, AOBA_TOKEN=token("alice"))
+        seen = list(events(alice))
+        assert seen[-1]["event"] == "ended" and seen[-1]["reason"] == "completed"
+        assert (alice.wait(30), bob.wait(30)) == (0, 0)
+    own, peer = heard(tmp_path / "heard.wav")
+    assert (own[0], peer[0]) == (440, 600)
