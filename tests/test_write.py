@@ -22,7 +22,8 @@ from pathlib import Path
 import pytest
 
 from aoba_gen import swap, write
-from aoba_gen.write import MANIFEST, Outcome, State, Unwritable, apply, diff, plan, sealed
+from aoba_gen.manifest import MANIFEST
+from aoba_gen.write import Outcome, State, Unwritable, apply, diff, plan, sealed
 
 OLD = {"__init__.py": "old = 1\n", "models.py": "class A: ...\n", "sub/x.py": "x = 1\n"}
 NEW = {
