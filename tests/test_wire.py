@@ -110,6 +110,21 @@ def test_none_is_left_out_where_null_is_not_allowed() -> None:
     assert json.loads(SAMPLE.encode(sample.model_copy(update={"maybe": None}))) == sent
 
 
+class Optional(WireModel):
+    kind: Literal["a"] | None = "a"
+
+
+def test_a_constructor_fills_an_optional_constant_that_a_message_may_lack() -> None:
+    optional = Message("Optional", pointer="#", payload=Optional)
+    assert optional.encode(Optional()) == b'{"kind":"a"}'
+    assert optional.encode(Optional(kind=None)) == b"{}"
+    decoded = optional.decode("{}")
+    assert decoded.kind is None
+    assert optional.encode(decoded) == b"{}"
+    with pytest.raises(BadMessage, match="kind"):
+        optional.decode('{"kind":null}')
+
+
 def test_a_changed_field_is_checked() -> None:
     sample = Sample(must_be_there=None)
     with pytest.raises(ValidationError):

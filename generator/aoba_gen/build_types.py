@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from .build_schemas import Schemas
 
 
+_ANY_NAME: Final = frozenset({"", ".", ".*", ".+", "^", "^.", "^.*", "^.+", "^.*$", "^.+$"})
+"""Patterns for the names of properties that fit every one."""
 NOTHING: Final = Schema(checks={"not": {}})
 """What `false` allows."""
 
@@ -153,7 +155,7 @@ class _Types:
             *(raw for kept in self._facts.all("patternProperties") for _, raw in kept.raw_fields()),
         ]
         described = [raw for raw in found if isinstance(follow(raw).place.node, Object)]
-        if len(described) == 1 and not any(raw.value() is True for raw in found):
+        if len(described) == 1 and not any(raw.value() is True for raw in found) and self._is_map():
             values = self._schemas.at(described[0], f"{self._name}Value")
             is_only = not self._facts.has("patternProperties")
             return _lifted(
@@ -164,6 +166,13 @@ class _Types:
             {"maxProperties": 0} if closed and not self._facts.has("patternProperties") else None
         )
         return checked(Schema(types=("object",), values=Schema()), check)
+
+    def _is_map(self) -> bool:
+        """Whether no property is left that may be anything, because no pattern fits its name."""
+        patterns = self._facts.all("patternProperties")
+        return self._facts.has("additionalProperties") or any(
+            name in _ANY_NAME for kept in patterns for name, _ in kept.raw_fields()
+        )
 
     def _array(self) -> Schema:
         facts = self._facts

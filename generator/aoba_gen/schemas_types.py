@@ -76,9 +76,16 @@ def presence(annotation: ast.expr, field: Property, allows_null: bool) -> ast.ex
             inner = joined([inner, ast.Constant(None)])
     elif allows_null:
         inner = subscript("Nullable", inner)
-    elif not field.has_default:
+    elif not field.has_default or _is_only_value(field.schema, field.default):
         inner = joined([inner, ast.Constant(None)])
     return annotated(inner, beside)
+
+
+def _is_only_value(schema: Schema, default: Json) -> bool:
+    """Whether a default is all that a field can be, so that a constructor puts it in, and a message may lack it."""
+    return default in ((schema.const,) if schema.const is not None else schema.literals) and (
+        len(schema.literals) < 2
+    )
 
 
 def checks_of(check: dict[str, Json] | None) -> list[ast.expr]:

@@ -79,9 +79,11 @@ def now_milliseconds() -> int:
 
 @dataclass(frozen=True, slots=True)
 class _Fields:
-    """Which fields are on every message, for which `None` means absent, and whose default can be changed in place."""
+    """Which fields are on every message, which are put in by a constructor alone, for which `None` means absent, and whose
+    default can be changed in place."""
 
     always: frozenset[str]
+    offered: frozenset[str]
     omitted: frozenset[str]
     changeable: frozenset[str]
 
@@ -89,14 +91,22 @@ class _Fields:
 def _is_always_sent(field: FieldInfo) -> bool:
     if field.is_required() or field.default_factory is not None:
         return True
-    return get_origin(field.annotation) is Literal and get_args(field.annotation) == (
-        field.default,
-    )
+    return _is_constant(field.annotation, field.default)
+
+
+def _is_offered(field: FieldInfo) -> bool:
+    members = [kind for kind in get_args(field.annotation) if kind is not NoneType]
+    return len(members) == 1 and _is_constant(members[0], field.default)
+
+
+def _is_constant(annotation: object, value: object) -> bool:
+    return get_origin(annotation) is Literal and get_args(annotation) == (value,)
 
 
 def _is_omitted_when_none(field: FieldInfo) -> bool:
     null_allowed = any(isinstance(mark, _NullAllowed) for mark in field.metadata)
-    return not field.is_required() and field.default is None and not null_allowed
+    may_be_none = field.default is None or _is_offered(field)
+    return not field.is_required() and may_be_none and not null_allowed
 
 
 @cache
@@ -104,6 +114,7 @@ def _fields(model: type[BaseModel]) -> _Fields:
     fields = model.model_fields.items()
     return _Fields(
         always=frozenset(name for name, field in fields if _is_always_sent(field)),
+        offered=frozenset(name for name, field in fields if _is_offered(field)),
         omitted=frozenset(name for name, field in fields if _is_omitted_when_none(field)),
         changeable=frozenset(
             name for name, field in fields if not isinstance(field.default, Hashable)
@@ -127,6 +138,8 @@ class WireModel(BaseModel):
     - a field without a default is on every message;
     - so is one that is a constant (`type: Literal[T.A] = T.A`) or that a `default_factory` fills when the caller
       does not: the default only saves typing, a decoded message must have it;
+    - a constant that may be `None` (`type: Literal[T.A] | None = T.A`) is put in by a constructor, unless it is told `None`;
+      a decoded message may lack it, and has `None` then;
     - any other field is sent if it was set, or if its default was changed in place (`x.media.append(...)`). For
       `x: int | None = None`, `None` means absent, and null is refused; for `x: Nullable[int] = None`, setting `None`
       sends null.
@@ -167,6 +180,8 @@ class WireModel(BaseModel):
     def _settle_presence(self, info: ValidationInfo) -> Self:
         fields = _fields(type(self))
         present = self.__pydantic_fields_set__
+        if info.mode != "json":
+            present.update(fields.offered)
         present.difference_update(
             [name for name in fields.omitted & present if getattr(self, name) is None]
         )
@@ -254,7 +269,7 @@ def _with_presence(schema: dict[str, Any], model: type[WireModel]) -> dict[str, 
         if value["type"] == "default" and name in presence.always:
             value = value["schema"]
         elif value["type"] == "default" and name in presence.omitted:
-            value = {**value, "schema": _not_null(value["schema"])}
+            value = {**value, "schema": _not_null(value["schema"]), "default": None}
         fields[name] = {**field, "schema": value}
     settled = {**schema, "fields": fields}
     if model.model_config.get("extra") == "allow":
