@@ -242,9 +242,11 @@ def test_missing_package(environment: dict[str, str], tmp_path: Path, missing: s
 
 
 def test_help(environment: dict[str, str]) -> None:
-    for args in (["--help"], ["serve", "-h"], ["token", "-h"]):
+    for args in (["--help"], ["serve", "-h"], ["token", "-h"], ["dial", "-h"], ["listen", "-h"]):
         done = run(environment, *args)
         assert done.returncode == 0 and done.stdout.startswith("Usage: aoba-call")
+        for title in ("Examples", "Exit codes", "Environment", "See also"):
+            assert f"\n  {title}:\n    " in done.stdout
 
 
 def test_a_peer_cannot_fill_the_terminal() -> None:

@@ -13,8 +13,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TypeAlias
 
+import click
 import pytest
 from aoba_gen import pipeline
+from aoba_gen.cli import main
 from click.testing import Result
 
 Cli: TypeAlias = Callable[..., Result]
@@ -122,8 +124,37 @@ def test_help_shows_examples(cli: Cli) -> None:
         "--version",
     ):
         assert option in result.stdout
-    assert "Exit codes: 0 " in result.stdout
     assert cli("-h").stdout == result.stdout
+
+
+@pytest.mark.parametrize("name", sorted(main.commands))
+def test_the_help_of_a_command_is_whole(cli: Cli, name: str) -> None:
+    """Purpose, synopsis, every option explained, examples that call this command, exit codes; no line too long."""
+    command = main.commands[name]
+    text = cli(name, "--help").stdout
+    assert re.match(rf"Usage: aoba-gen {name} .*\n\n  [A-Z].*\n", text)
+    for option in command.params:
+        told = getattr(option, "help", "")
+        assert isinstance(option, click.Argument) or re.search(r"[.:)]$", told or "")
+    for title in ("Examples", "Exit codes"):
+        assert f"\n  {title}:\n    " in text
+    _, _, examples = text.partition("\n  Examples:\n")
+    called = name if name != "generate" else "-o generated/"
+    assert re.search(rf"^    .*aoba-gen .*{called}", f"{examples}", re.MULTILINE)
+    assert "    0  " in text and not re.search(r"^.{110,}$", text, re.MULTILINE)
+
+
+def test_a_mistyped_command_is_no_missing_document(cli: Cli, tmp_path: Path) -> None:
+    for words in (("valdate", "x.yaml"), ("breking",)):
+        result = cli(*words)
+        wanted = {"valdate": "validate", "breking": "breaking"}[words[0]]
+        text = f"no such file: {words[0]!r}; did you mean the command {wanted!r}?"
+        assert (result.exit_code, result.stdout) == (2, "")
+        assert text in result.stderr
+    for word in ("valdate.yaml", "./valdate"):
+        result = cli(word, "-o", tmp_path)
+        assert (result.exit_code, "command" in result.stderr) == (2, False)
+        assert f"{Path(word)}:1:1: no such file" in result.stderr
 
 
 def test_version(cli: Cli, tmp_path: Path) -> None:

@@ -29,6 +29,7 @@ ENGINES: Final = {
     "click": {
         "cli.py",
         "cli_breaking.py",
+        "cli_complete.py",
         "cli_drift.py",
         "cli_init.py",
         "cli_watch.py",
@@ -37,6 +38,7 @@ ENGINES: Final = {
     },
     "jsonschema": {"values.py"},
     "packaging": {"build_distribution.py"},
+    "rich": {"progress.py"},
     "watchfiles": {"watch.py"},
 }
 HERE: Final = {"aoba_gen", "aoba_runtime"}

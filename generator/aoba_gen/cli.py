@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import click
 
+from .cli_complete import SpecPath, completion_command, offered
+from .cli_help import epilog
 from .cli_options import (
     access,
     configuration,
@@ -27,34 +30,40 @@ from .cli_validate import model_command, rules_command, validate_command
 from .cli_drift import command_of, tell_drift
 from .beside import PYPROJECT, place_of
 from .config import Config, Target
-from .diagnostics import Diagnostic, Location, Refused, Report
+from .diagnostics import Diagnostic, Location, Refused, Report, suggestion
 from .formats import as_github
 from .model import Side
 from .pipeline import Current, Options, generate
+from .progress import progress
 from .write import Outcome, Plan, Unwritable, apply, diff
 
-_EXAMPLES: Final = """
-\b
-Examples:
-  aoba-gen spec/voice-call-signaling.yaml -o generated/
-      write the package generated/aoba_voice_call_signaling/
-  aoba-gen spec/voice-call-signaling.yaml -o generated/ --check
-      in CI: exit 1 and say what is not as generated
-  aoba-gen spec/voice-call-signaling.yaml -o generated/ --diff
-      show what a run would change
-  aoba-gen
-      generate every document of [tool.aoba-gen] in pyproject.toml
-\b
-Further commands, each with a --help of its own:
-  aoba-gen init               set a repository up: pyproject.toml, pre-commit, a workflow for GitHub
-  aoba-gen validate SPEC...   check documents and write nothing
-  aoba-gen model SPEC         print what templates read
-  aoba-gen rules              list the rules
-  aoba-gen breaking NEW --against OLD   say what a new version breaks, and for whom
-  aoba-gen changelog OLD NEW            print what has changed, in Markdown
-\b
-Exit codes: 0 all is well; 1 the document has errors, or the output is not as generated; 2 a wrong call.
-"""
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
+
+_FIRST: Final = "aoba_gen.first"
+"""Of a call that is being typed: whether this is its first word."""
+_HELP: Final = epilog(
+    {
+        "aoba-gen spec/voice-call-signaling.yaml -o generated/": "write the package generated/aoba_voice_call_signaling/",
+        "aoba-gen spec/voice-call-signaling.yaml -o generated/ --check": "in CI: exit 1 and say what is not as generated",
+        "aoba-gen spec/voice-call-signaling.yaml -o generated/ --diff": "show what a run would change",
+        "aoba-gen": "generate every document of [tool.aoba-gen] in pyproject.toml",
+    },
+    {
+        0: "all is well",
+        1: "the document has errors; the output is not as generated; or a hand-edited file was kept",
+        2: "a wrong call: an unknown option, no such file, an output folder that cannot be written",
+    },
+    {
+        "aoba-gen init": "set a repository up: pyproject.toml, pre-commit, a workflow for GitHub",
+        "aoba-gen validate SPEC...": "check documents and write nothing",
+        "aoba-gen model SPEC": "print what templates read",
+        "aoba-gen rules": "list the rules",
+        "aoba-gen breaking NEW --against OLD": "say what a new version breaks, and for whom",
+        "aoba-gen changelog OLD NEW": "print what has changed, in Markdown",
+        "aoba-gen completion SHELL": "print the script that completes calls in bash, zsh or fish",
+    },
+)
 
 
 class _Commands(click.Group):
@@ -62,7 +71,29 @@ class _Commands(click.Group):
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         known = self.list_commands(ctx)
-        return super().parse_args(ctx, args if args and args[0] in known else ["generate", *args])
+        if args and args[0] in known:
+            return super().parse_args(ctx, args)
+        ctx.meta[_FIRST] = not args
+        if args and not ctx.resilient_parsing:
+            self._check_word(args[0], known)
+        return super().parse_args(ctx, ["generate", *args])
+
+    def _check_word(self, word: str, known: list[str]) -> None:
+        """Raises for what is neither a file nor a command, and looks like a command."""
+        near = suggestion(word, known) if re.fullmatch("[a-z]+", word, re.IGNORECASE) else ""
+        if near and not Path(word).exists():
+            hint = near.replace("did you mean", "did you mean the command")
+            raise click.UsageError(f"no such file: {word!r}; {hint}")
+
+
+class _First(SpecPath):
+    """The document to generate from, which is the first word of a call, where a command may stand too."""
+
+    def shell_complete(
+        self, ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> list[CompletionItem]:
+        is_first = ctx.meta.get(_FIRST, False)
+        return offered(incomplete, main.list_commands(ctx) if is_first else ())
 
 
 @click.group(
@@ -80,13 +111,20 @@ for command in (
     breaking_command,
     changelog_command,
     init_command,
+    completion_command,
 ):
     main.add_command(command)
 
 
-@main.command("generate", epilog=_EXAMPLES)
-@click.argument("spec", required=False, type=click.Path(path_type=Path))
-@click.option("-o", "--out", type=click.Path(path_type=Path), help="Folder to put the package in.")
+@main.command("generate", epilog=_HELP)
+@click.argument("spec", required=False, type=_First())
+@click.option(
+    "-o",
+    "--out",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="Folder to put the package in; made where it is missing. Needed with a SPEC.",
+)
 @with_package
 @click.option(
     "--templates",
@@ -205,7 +243,8 @@ class _Run:
     def generate(self, target: Target, options: Options, report: Report) -> int:
         """Generate a document's package, or say what that would do; the exit code."""
         try:
-            plan = generate(target.spec, target.out, target.package, report, options)
+            with progress(str(target.spec), quiet=self.quiet) as report.begins:
+                plan = generate(target.spec, target.out, target.package, report, options)
             self._tell(report.diagnostics)
             self._take(plan.folder, target.spec)
             if target.dist:

@@ -11,6 +11,8 @@ from pathlib import Path
 import click
 
 from .changelog import changelog
+from .cli_complete import SpecPath, documents
+from .cli_help import epilog
 from .cli_options import access, configuration, targets, tell, with_package, with_trust
 from .compare import RULES
 from .compare_formats import FORMATS, summary
@@ -21,14 +23,35 @@ from .diagnostics import Location, Refused, Report, suggestion
 from .history import NoHistory, Past, past
 from .document import Document
 from .model import Model, Side
+from .progress import progress
 from .pipeline import Options, check_and_compile, read
 
 
-@click.command("breaking")
-@click.argument("new", required=False, metavar="NEW", type=click.Path(path_type=Path))
+@click.command(
+    "breaking",
+    epilog=epilog(
+        {
+            "aoba-gen breaking spec.yaml --against git:main": "what this branch breaks, beside what is on main",
+            "aoba-gen breaking spec.yaml --against released/": "beside the document of the same name in a folder",
+            "aoba-gen breaking spec.yaml --against git:v1.4.0 --suggest-version": "and whether info.version has moved far enough",
+            "aoba-gen breaking new.yaml --against old.yaml --format markdown": "as a comment for a pull request",
+        },
+        {
+            0: "nobody breaks",
+            1: "somebody does; or, with --suggest-version, info.version is behind",
+            2: "a wrong call, or documents that cannot be compared",
+        },
+        {
+            "aoba-gen changelog OLD NEW": "the same as a section of a changelog",
+            "docs/breaking.md": "what each rule means, how a change is accepted",
+        },
+    ),
+)
+@click.argument("new", required=False, metavar="NEW", type=SpecPath())
 @click.option(
     "--against",
     metavar="OLD",
+    shell_complete=documents,
     help="The document as clients know it: a file, a folder with one of the same name, or git:REF[:PATH].",
 )
 @click.option(
@@ -64,7 +87,7 @@ def breaking_command(
     Compares what the documents mean, not their text. A change is accepted, with a reason, by [tool.aoba-gen.breaking] in
     pyproject.toml or by an x-aoba-accept in NEW, at the place of the change or around it.
 
-    Exit 0 when nobody breaks, 1 when somebody does, 2 when the two cannot be compared.
+    Without NEW: the document of [tool.aoba-gen] in pyproject.toml, if there is but one.
     """
     if list_rules:
         for rule, sentence in sorted(RULES.items()):
@@ -92,9 +115,22 @@ def breaking_command(
     sys.exit(1 if behind or any(one.breaks for one in found.changes) else 0)
 
 
-@click.command("changelog")
-@click.argument("old", metavar="OLD")
-@click.argument("new", metavar="NEW", type=click.Path(path_type=Path))
+@click.command(
+    "changelog",
+    epilog=epilog(
+        {
+            "aoba-gen changelog git:v1.4.0 spec.yaml": "what has changed since a tag",
+            "aoba-gen changelog old.yaml new.yaml >> CHANGES.md": "beside another file",
+        },
+        {
+            0: "it is printed, whatever has changed",
+            2: "a wrong call, or documents that cannot be compared",
+        },
+        {"aoba-gen breaking NEW --against OLD": "the same as findings, with places and hints"},
+    ),
+)
+@click.argument("old", metavar="OLD", shell_complete=documents)
+@click.argument("new", metavar="NEW", type=SpecPath())
 @with_package
 @with_trust
 def changelog_command(
@@ -130,7 +166,7 @@ def _compared(
     spec: Path, against: str, package: str | None, options: Options, config: Config, report: Report
 ) -> Comparison:
     """Both documents, read and compared; what stands in an exported folder goes by its commit."""
-    with past(against, spec) as before:
+    with past(against, spec) as before, progress(str(spec)) as report.begins:
         wider = replace(options.access, roots=(*options.access.roots, *before.roots))
         try:
             old = _compiled(before.path, package, replace(options, access=wider), report.scratch())
@@ -139,16 +175,17 @@ def _compared(
                 replace(one, location=_named(one.location, before)) for one in refused.diagnostics
             ) from None
         new = _compiled(spec, package, replace(options, side=old[1].side), report.scratch())
-        if options.side is None and new[0].default_side != old[1].side:
-            text = f"{spec}: warning: AsyncAPI {new[0].version} speaks to the other side than {old[0].version}: "
-            text += f"generate with --side {old[1].side}, as it is compared here"
-            click.echo(text, err=True)
+        report.begins("compare")
         try:
             found = compared(old, new, config.accepts)
         except RecursionError:
             message = "a schema holds another one too many times to be compared"
             report.error("too-deep", message, new[0].root.location)
             raise Refused(report.diagnostics) from None
+    if options.side is None and new[0].default_side != old[1].side:
+        text = f"{spec}: warning: AsyncAPI {new[0].version} speaks to the other side than {old[0].version}: "
+        text += f"generate with --side {old[1].side}, as it is compared here"
+        click.echo(text, err=True)
     changes = tuple(replace(one, old=_named(one.old, before)) for one in found.changes)
     return replace(found, changes=changes)
 

@@ -13,12 +13,15 @@ from typing import Any, Final, TypeVar, get_args
 import click
 
 from .access import Access
+from .cli_complete import words
 from .config import Config, Target, find_config, package_fault, read_config
 from .diagnostics import Diagnostic, Refused, Report, suggestion
 from .limits import NAMES, Limits
 from .model import Side
 from .validate import OPTIONAL
 
+_LIMITS: Final = tuple(f"{name}={getattr(Limits(), name)}" for name in NAMES)
+"""Every limit with its default, as --limit takes it."""
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 _USAGE_RULES: Final = frozenset({"config", "file-missing", "file-is-folder", "file-unreadable"})
@@ -55,7 +58,7 @@ def with_package(command: Command) -> Command:
             "--package",
             callback=_package,
             metavar="NAME",
-            help="Name of the package; else made from the title.",
+            help="Name of the package; by default the document's title in snake_case.",
         ),
     ):
         command = option(command)
@@ -69,7 +72,8 @@ def with_disable(command: Command) -> Command:
         multiple=True,
         callback=_rules,
         metavar="RULE",
-        help="Turn a rule off; can be given again.",
+        shell_complete=lambda ctx, param, typed: words(sorted(OPTIONAL), typed),
+        help="Turn a rule off; can be given again. 'aoba-gen rules' lists them; by default all are on.",
     )(command)
 
 
@@ -82,7 +86,8 @@ def with_trust(command: Command) -> Command:
             multiple=True,
             callback=_limits,
             metavar="NAME=N",
-            help=f"Raise a limit on what a document may cost: {', '.join(NAMES)}.",
+            shell_complete=lambda ctx, param, typed: words(_LIMITS, typed),
+            help=f"Raise a limit on what a document may cost; can be given again. As it is: {', '.join(_LIMITS)}.",
         ),
         click.option(
             "--allow-remote",

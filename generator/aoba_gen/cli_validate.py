@@ -9,6 +9,8 @@ from pathlib import Path
 
 import click
 
+from .cli_complete import SpecPath
+from .cli_help import epilog
 from .cli_options import (
     access,
     configuration,
@@ -25,11 +27,27 @@ from .formats import FORMATS
 from .limits import deadline, seconds_for
 from .model import Side
 from .pipeline import Options, compile_model, read
+from .progress import progress
 from .validate import OPTIONAL, RULES
 
 
-@click.command("validate")
-@click.argument("specs", metavar="SPEC...", nargs=-1, type=click.Path(path_type=Path))
+@click.command(
+    "validate",
+    epilog=epilog(
+        {
+            "aoba-gen validate spec.yaml": "say all that is wrong with a document",
+            "aoba-gen validate specs/*.yaml --format sarif > found.sarif": "the same for a code scanning service",
+            "aoba-gen validate spec.yaml --disable example-invalid": "without what one rule warns of",
+        },
+        {
+            0: "there is no error, though there may be warnings",
+            1: "there is an error",
+            2: "a wrong call, or a document that cannot be read",
+        },
+        {"aoba-gen rules": "list the rules", "docs/validation.md": "what they mean"},
+    ),
+)
+@click.argument("specs", metavar="SPEC...", nargs=-1, type=SpecPath())
 @click.option(
     "--format",
     "form",
@@ -53,8 +71,7 @@ def validate_command(
 ) -> None:
     """Check AsyncAPI documents: say all that generating their packages would say, and write nothing.
 
-    Without SPEC: the documents of [tool.aoba-gen] in pyproject.toml. Exit 0 when there is no error, though there may be
-    warnings; 1 when there is; 2 when a document cannot be read.
+    Without SPEC: the documents of [tool.aoba-gen] in pyproject.toml.
     """
     with refusals():
         config, first = configuration(disable, limits)
@@ -65,7 +82,7 @@ def validate_command(
         spec, report = target.spec, first.scratch()
         options = Options(side or target.side, access=allowed)
         try:
-            with deadline(seconds_for(spec, report.limits)):
+            with progress(str(spec)) as report.begins, deadline(seconds_for(spec, report.limits)):
                 compile_model(read(spec, report), package or target.package, report, options)
             found.extend(report.diagnostics)
         except Refused as refused:
@@ -82,8 +99,15 @@ def validate_command(
     sys.exit(code)
 
 
-@click.command("model")
-@click.argument("spec", type=click.Path(path_type=Path))
+@click.command(
+    "model",
+    epilog=epilog(
+        {"aoba-gen model spec.yaml | jq .channels": "print the channels as templates see them"},
+        {0: "all is well", 1: "the document has errors", 2: "a wrong call, or no such file"},
+        {"docs/templates.md": "what the model holds, and how templates use it"},
+    ),
+)
+@click.argument("spec", type=SpecPath())
 @with_package
 @with_disable
 @with_trust
@@ -100,13 +124,25 @@ def model_command(
     with refusals():
         config, report = configuration(disable, limits)
         options = Options(side, access=access(config, roots, hosts))
-        with deadline(seconds_for(spec, report.limits)):
+        with progress(str(spec)) as report.begins, deadline(seconds_for(spec, report.limits)):
             model = compile_model(read(spec, report), package, report, options)
     tell(report.diagnostics)
     click.echo(json.dumps(asdict(model), indent=2, ensure_ascii=False))
 
 
-@click.command("rules")
+@click.command(
+    "rules",
+    epilog=epilog(
+        {"aoba-gen rules | grep '^E'": "the rules whose findings are errors"},
+        {0: "always"},
+        {
+            "aoba-gen validate SPEC...": "check documents",
+            "aoba-gen breaking --list-rules": "list the rules of a comparison",
+            "docs/validation.md": "what the rules mean",
+        },
+        {},
+    ),
+)
 def rules_command() -> None:
     """List the rules: E for an error, W for a warning, and a star where it cannot be turned off."""
     for rule in RULES:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from enum import StrEnum
@@ -61,12 +61,13 @@ class Refused(Exception):
 class Report:
     """Collects the diagnostics of a run, so that all of them are shown at once.
 
-    Warnings of the rules that are `disabled` are dropped. `limits` are those of the run.
+    Warnings of the rules that are `disabled` are dropped. `limits` are those of the run. `begins` is told of each pass.
     """
 
     def __init__(self, disabled: Iterable[str] = (), limits: Limits = Limits()) -> None:
         self.disabled = frozenset(disabled)
         self.limits = limits
+        self.begins: Callable[[str], None] = lambda name: None
         self._diagnostics: list[Diagnostic] = []
 
     def error(self, rule: str, message: str, location: Location, hint: str = "") -> None:
@@ -85,7 +86,9 @@ class Report:
 
     def scratch(self) -> Report:
         """An empty report under the same rules and limits."""
-        return Report(self.disabled, self.limits)
+        made = Report(self.disabled, self.limits)
+        made.begins = self.begins
+        return made
 
     def extend(self, diagnostics: Iterable[Diagnostic]) -> None:
         """Take over diagnostics made elsewhere."""

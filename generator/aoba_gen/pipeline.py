@@ -42,7 +42,9 @@ class Options:
 def check(source: Source, report: Report, access: Access = Access()) -> Document:
     """The document in `source`, once it is valid; raises `Refused` with everything that is wrong with it."""
     with _bounded(source, report):
+        report.begins("resolve")
         document = resolve(source, report, access)
+        report.begins("validate")
         found = check_structure(document.as_written, report)
         check_rules(Written(document.as_written, document, found), report)
         report.raise_errors()
@@ -91,7 +93,10 @@ def generate(
     if unchanged is not None:
         return Current(folder, unchanged)
     try:
-        return plan(_files(model, options), folder, seal, origin)
+        report.begins("render")
+        files = _files(model, options)
+        report.begins("write")
+        return plan(files, folder, seal, origin)
     except RecursionError:
         message = "what the package consists of stands too deep inside each other"
         report.exceed("recursion", message, source.root.location)
@@ -118,6 +123,7 @@ def _files(model: Model, options: Options) -> dict[str, str]:
 
 def _compile(document: Document, package: str | None, report: Report, options: Options) -> Model:
     with _bounded(document.source, report):
+        report.begins("build")
         model = build(document, package, report, options.side, with_distribution=options.dist)
         limit = exceeded(model, report.limits)
     if limit:
@@ -129,6 +135,7 @@ def _compile(document: Document, package: str | None, report: Report, options: O
 def read(spec: Path, report: Report) -> Source:
     """The document in the file `spec`; raises `Refused`."""
     with _bounded(Source(spec, str(spec), "", Scalar(None, Location(str(spec), 1, 1))), report):
+        report.begins("load")
         return load(spec, report)
 
 

@@ -26,7 +26,59 @@ Examples:
   AOBA_TOKEN=$(aoba-call token bob) aoba-call listen --tone 440
       a phone that takes every call and says a tone
 \b
-Exit codes: 0 all is well; 1 a call ended badly; 2 a wrong call; 3 no connection, or no port to listen on.
+\b
+Exit codes:
+  0  all is well
+  1  a call ended badly
+  2  a wrong call of the program
+  3  no connection, or no port to listen on
+\b
+Environment:
+  AOBA_TOKEN      the token of dial and listen, unless they have a --token-file
+  XDG_STATE_HOME  the state folder, where serve and token keep the secret; ~/.local/state by default
+\b
+See also:
+  aoba-call COMMAND --help  the options of a command
+  docs/calls.md             how a program holds calls
+"""
+
+_SERVE: Final = """\
+\b
+Examples:
+  aoba-call serve --echo
+      on ws://localhost:8082/xmpp, with somebody to call
+  aoba-call serve --port 0 --secret-file ./secret
+      on a free port, with a secret of this folder
+\b
+Exit codes:
+  0  it was stopped
+  2  a wrong call, such as a secret that cannot be read
+  3  no port to listen on
+\b
+Environment:
+  XDG_STATE_HOME  the state folder; ~/.local/state by default
+\b
+See also:
+  aoba-call token USER  print a token for it
+  deploy/README.md      servers for more than development
+"""
+_TOKEN: Final = """\
+\b
+Examples:
+  AOBA_TOKEN=$(aoba-call token alice) aoba-call dial echo
+      call as alice
+  aoba-call token alice@localhost --ttl 60
+      a token for one domain and one minute
+\b
+Exit codes:
+  0  it is printed
+  2  a wrong call, such as a secret that cannot be read
+\b
+Environment:
+  XDG_STATE_HOME  the state folder; ~/.local/state by default
+\b
+See also:
+  aoba-call serve  run the server that takes it
 """
 
 _secret_file = click.option(
@@ -53,7 +105,7 @@ main.add_command(dial)
 main.add_command(listen)
 
 
-@main.command()
+@main.command(epilog=_SERVE)
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option(
     "--port",
@@ -82,7 +134,7 @@ def serve(host: str, port: int, secret_file: Path | None, echo: bool) -> None:
             fail(_why_no_listener(host, port, error), EXIT_CONNECTION)
 
 
-@main.command()
+@main.command(epilog=_TOKEN)
 @click.argument("user")
 @_secret_file
 @click.option(

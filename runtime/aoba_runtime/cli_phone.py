@@ -30,11 +30,53 @@ _AS_ASKED: Final = {
 """How a call may end when it was answered as asked."""
 
 _SECONDS: Final = click.FloatRange(0, 10_000_000)
+_ENVIRONMENT: Final = """\
+\b
+Environment:
+  AOBA_TOKEN  the token to log in with, unless --token-file names it
+\b
+See also:
+  aoba-call serve  run a server to try it on
+  docs/calls.md    how a program holds calls
+"""
+_DIAL: Final = f"""\
+\b
+Examples:
+  AOBA_TOKEN=$(aoba-call token alice) aoba-call dial echo
+      hear yourself, with microphone and speaker
+  aoba-call dial bob@localhost --token-file alice.jwt --tone 440 --duration 5 --record heard.wav
+      say a tone for five seconds and keep what came back
+\b
+Exit codes:
+  0  the call was completed
+  1  it ended otherwise
+  2  a wrong call of the program
+  3  no connection
+{_ENVIRONMENT}"""
+_LISTEN: Final = f"""\
+\b
+Examples:
+  AOBA_TOKEN=$(aoba-call token bob) aoba-call listen --tone 440
+      take every call and say a tone
+  AOBA_TOKEN=$(aoba-call token bob) aoba-call listen --busy --once --json
+      turn the first call away, and tell so in JSON
+\b
+Exit codes:
+  0  every call was completed, or answered as asked
+  1  one was not
+  2  a wrong call of the program
+  3  no connection
+{_ENVIRONMENT}"""
 
 
-@click.command()
+@click.command(epilog=_DIAL)
 @click.argument("jid")
-@click.option("--duration", type=_SECONDS, metavar="S", help="Hang up after S seconds of talk.")
+@click.option(
+    "--duration",
+    type=_SECONDS,
+    metavar="S",
+    help="Hang up after S seconds of talk; never by default.",
+)
 @click.option(
     "--ring-timeout",
     type=click.FloatRange(0.05, 3600),
@@ -48,7 +90,7 @@ def dial(jid: str, duration: float | None, ring_timeout: float, options: Options
     """Call JID (bob@localhost, or bob alone at the server's domain) and talk.
 
     Without --tone, --play, --echo or --silence with microphone and speaker, for which the extra `audio` is needed. Ctrl-C
-    hangs up. Exit code 0: the call was completed; 1: it ended otherwise; 2: a wrong call; 3: no connection.
+    hangs up.
     """
     local, at, _ = jid.partition("@")
     if not local or any(char.isspace() for char in jid):
@@ -61,7 +103,7 @@ def dial(jid: str, duration: float | None, ring_timeout: float, options: Options
     _run(options, work, interrupted=EXIT_BADLY, ring_time=ring_timeout)
 
 
-@click.command()
+@click.command(epilog=_LISTEN)
 @click.option("--accept", is_flag=True, help="Take every call; the default.")
 @click.option("--reject", is_flag=True, help="Decline every call.")
 @click.option("--busy", is_flag=True, help="Say that we are busy.")
@@ -87,7 +129,7 @@ def listen(
 ) -> None:
     """Wait for calls until Ctrl-C or SIGTERM.
 
-    Exit code 0: every call was completed, or answered as asked; 1: one was not; 2: a wrong call; 3: no connection.
+    Takes every call, unless --reject, --busy or --ignore say otherwise.
     """
     chosen = {"accept": accept, "reject": reject, "busy": busy, "ignore": ignore}
     answer = only("accept", chosen)
