@@ -143,7 +143,7 @@ def test_what_accepts_nothing_is_told_of(cli: Cli, pair: Path) -> None:
     (pair / "pyproject.toml").write_text(ACCEPT.replace('"field-renamed"', '"field-renamd"'))
     result = cli("breaking", "new.yaml", "--against", "old.yaml")
     assert result.exit_code == 2
-    assert "there is no rule 'field-renamd' [config]\n    hint: did you mean" in result.stderr
+    assert "there is no rule 'field-renamd' [accept]\n    hint: did you mean" in result.stderr
     (pair / "pyproject.toml").write_text(ACCEPT.replace("reason", "reasons"))
     result = cli("breaking", "new.yaml", "--against", "old.yaml")
     assert (result.exit_code, "what is accepted has no 'reason'" in result.stderr) == (2, True)
@@ -206,6 +206,49 @@ def test_what_was_misjudged(
     assert ".yaml:1:1" not in result.stdout
 
 
+@pytest.mark.parametrize(
+    ("accept", "wanted"),
+    [
+        (
+            "field-renamed",
+            "new.yaml:5:18: 'x-aoba-accept' should be an object of rules with reasons, not 'field-renamed' [accept]",
+        ),
+        (
+            "{field-renamed: }",
+            "new.yaml:5:19: the reason to accept 'field-renamed' should be text, not null [accept]",
+        ),
+        (
+            "{field-renamd: why not}",
+            "new.yaml:5:19: there is no rule 'field-renamd' [accept]\n    hint: did you mean 'field-renamed'?",
+        ),
+        (
+            "{field-renamed: why not}",
+            "new.yaml:5:19: warning: nothing is accepted by this: no field-renamed at #/info; there is one at "
+            "#/components/schemas/Set/properties/",
+        ),
+    ],
+)
+def test_what_is_wrong_with_an_acceptance_is_told(
+    cli: Cli, pair: Path, accept: str, wanted: str
+) -> None:
+    text = (pair / "new.yaml").read_text()
+    version = "  version: 1.0.0\n"
+    (pair / "new.yaml").write_text(text.replace(version, f"{version}  x-aoba-accept: {accept}\n"))
+    result = cli("breaking", "new.yaml", "--against", "old.yaml")
+    assert wanted in result.stderr
+    assert result.exit_code == (1 if "warning" in wanted else 2)
+
+
+def test_what_is_wrong_with_an_entry_is_told_at_that_entry(cli: Cli, pair: Path) -> None:
+    wrong = ACCEPT.replace('"#/components', '"components')
+    (pair / "pyproject.toml").write_text(ACCEPT + wrong)
+    result = cli("breaking", "new.yaml", "--against", "old.yaml")
+    told = "pyproject.toml:9:1: 'at' should be a pointer, not 'components/schemas/Set' [config]\n"
+    assert (result.exit_code, told in result.stderr) == (2, True)
+    result = cli("breaking", "new.yaml", "--against", "")
+    assert (result.exit_code, "the old document has no name" in result.stderr) == (2, True)
+
+
 def git(folder: Path, *words: str) -> None:
     who = ("-c", "user.name=a", "-c", "user.email=a@example.org")
     subprocess.run(["git", *who, *words], cwd=folder, check=True, capture_output=True)
@@ -229,6 +272,8 @@ def test_old_is_what_a_commit_holds(cli: Cli, pair: Path) -> None:
     assert f"{parts}:" in result.stdout
     assert "    was: main:spec/parts/set.yaml:" in result.stdout
     assert cli("breaking", "new.yaml", "--against", "git:HEAD:spec/lamp.yaml").exit_code == 1
+    result = cli("breaking", spec, "--against", "git:nowhere")
+    assert "git knows no branch, tag or commit 'nowhere' here" in result.stderr
     for wrong in ("git:nowhere", "git:main:nothing.yaml", "git:--help"):
         result = cli("breaking", spec, "--against", wrong)
         assert (result.exit_code, result.stderr.startswith("aoba-gen: ")) == (2, True)
@@ -273,7 +318,10 @@ def test_the_next_version(
     result = cli("breaking", *files, "--suggest-version")
     assert f"next version: {wanted}\n" in result.stderr
     is_behind = new not in wanted and not new.startswith(wanted[:5])
-    assert ("[version-behind]" in result.stderr) is is_behind
+    told = re.search(
+        r"new\.yaml:4:3: the version .* \[version-behind\]\n    hint: set", result.stderr
+    )
+    assert bool(told) is is_behind
     assert result.exit_code == code
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -17,9 +17,10 @@ from .cli_options import access, configuration, targets, tell, with_package, wit
 from .compare import RULES
 from .compare_formats import FORMATS, summary
 from .compare_result import Comparison, compared
-from .compare_version import Advice, advise
-from .config import Config
-from .diagnostics import Location, Refused, Report, suggestion
+from .compare_places import acceptances
+from .compare_version import advise
+from .config import Accept, Config
+from .diagnostics import Diagnostic, Location, Refused, Report, escaped, shown, suggestion
 from .history import NoHistory, Past, past
 from .document import Document
 from .model import Model, Side
@@ -97,7 +98,10 @@ def breaking_command(
         raise click.UsageError("Missing option '--against'.")
     with _findings():
         config, report = configuration((), limits)
-        _check_rules(config)
+        if not new and not config.targets:
+            raise click.UsageError(
+                "Missing argument 'NEW': name a document, or list one in [tool.aoba-gen] of pyproject.toml."
+            )
         listed = targets((new,) if new else (), config)
         spec, *others = dict.fromkeys(target.spec for target in listed)
         if others:
@@ -106,12 +110,10 @@ def breaking_command(
         found = _compared(spec, against, package, options, config, report)
     click.echo(FORMATS[form](found), nl=False)
     for idle in found.idle:
-        text = f"{idle.place}: warning: nothing is accepted by this: no {idle.rule} at {idle.at}"
-        click.echo(text, err=True)
+        click.echo(_idle(idle, found), err=True)
     if form == "text":
         click.echo(summary(found), err=True)
-    advice = advise(found.old.version, found.new.version, found.changes)
-    behind = suggest_version and _tell_version(advice)
+    behind = suggest_version and _tell_version(found)
     sys.exit(1 if behind or any(one.breaks for one in found.changes) else 0)
 
 
@@ -153,12 +155,22 @@ def changelog_command(
     click.echo(changelog(found), nl=False)
 
 
-def _tell_version(advice: Advice) -> bool:
-    """Print the advice; whether the version is behind."""
+def _idle(one: Accept, found: Comparison) -> str:
+    """The warning about an acceptance of which nothing came, with a place where its rule does find something."""
+    text = f"{one.place}: warning: nothing is accepted by this: no {one.rule} at {escaped(one.at)}"
+    near = [each.pointer for each in found.changes if each.rule == one.rule and each.breaks]
+    return f"{text}; there is one at {escaped(near[0])}" if near else text
+
+
+def _tell_version(found: Comparison) -> bool:
+    """Print which version comes next; whether the document's own is behind."""
+    advice = advise(found.old.version, found.new.version, found.changes)
     if advice.version:
         click.echo(f"next version: {advice.version} ({advice.part}: {advice.reason})", err=True)
     if advice.fault:
-        click.echo(f"{advice.fault} [version-behind]", err=True)
+        place = found.new_version if advice.version else found.old_version
+        hint = f"set info.version to {advice.version}" if advice.version else ""
+        tell([Diagnostic("version-behind", advice.fault, place, hint)])
     return bool(advice.fault)
 
 
@@ -177,7 +189,9 @@ def _compared(
         new = _compiled(spec, package, replace(options, side=old[1].side), report.scratch())
         report.begins("compare")
         try:
-            found = compared(old, new, config.accepts)
+            accepts = (*config.accepts, *acceptances(new[0], report))
+            _check_rules(accepts, report)
+            found = compared(old, new, accepts)
         except RecursionError:
             message = "a schema holds another one too many times to be compared"
             report.error("too-deep", message, new[0].root.location)
@@ -187,7 +201,7 @@ def _compared(
         text += f"generate with --side {old[1].side}, as it is compared here"
         click.echo(text, err=True)
     changes = tuple(replace(one, old=_named(one.old, before)) for one in found.changes)
-    return replace(found, changes=changes)
+    return replace(found, changes=changes, old_version=_named(found.old_version, before))
 
 
 def _compiled(
@@ -200,12 +214,11 @@ def _named(location: Location, before: Past) -> Location:
     return replace(location, file=before.named(location.file))
 
 
-def _check_rules(config: Config) -> None:
-    report = Report()
-    for one in config.accepts:
+def _check_rules(accepts: Iterable[Accept], report: Report) -> None:
+    for one in accepts:
         if one.rule not in RULES:
             near = suggestion(one.rule, RULES) or "'aoba-gen breaking --list-rules' lists them"
-            report.error("config", f"there is no rule {one.rule!r}", one.place, near)
+            report.error("accept", f"there is no rule {shown(one.rule)}", one.place, near)
     report.raise_errors()
 
 

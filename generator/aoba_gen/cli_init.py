@@ -8,6 +8,8 @@ from pathlib import Path
 
 import click
 
+from .cli_complete import SpecPath
+from .cli_help import epilog
 from .cli_options import refusals
 from .init import NoSetup, Setup, State, set_up, write
 from .init_texts import PLACEHOLDER
@@ -22,8 +24,23 @@ def _source(context: click.Context, parameter: click.Parameter, value: str | Non
     )
 
 
-@click.command("init")
-@click.argument("specs", metavar="[SPEC]...", nargs=-1, type=click.Path(path_type=Path))
+@click.command(
+    "init",
+    epilog=epilog(
+        {
+            "aoba-gen init": "set up all documents of this repository",
+            "aoba-gen init spec.yaml -o generated/ --diff": "show what that would write for one of them",
+        },
+        {
+            0: "all is in place",
+            1: "something is left to be done by hand",
+            2: "a wrong call, or nothing can be set up",
+        },
+        {"docs/ci.md": "what the workflow and the hook do"},
+        {},
+    ),
+)
+@click.argument("specs", metavar="[SPEC]...", nargs=-1, type=SpecPath())
 @click.option(
     "-o",
     "--out",
@@ -58,8 +75,6 @@ def init_command(
     .github/workflows/aoba-gen.yml for GitHub. What is there already stays as it is.
 
     Without SPEC: for every YAML and JSON file of the repository whose first key is 'asyncapi'.
-
-    Exit 0 when all is in place, 1 when something is left to be done by hand, 2 when nothing can be set up.
     """
     with refusals():
         try:

@@ -106,7 +106,7 @@ def _text(one: Change) -> str:
         lines.append(f"    for: {_whom(one)}")
     lines.append(f"    was: {one.old}")
     if one.verdict is not Verdict.COMPATIBLE and not one.accepted:
-        lines.append(f"    at: {max(one.new_pointer, one.old_pointer, key=len)}")
+        lines.append(f"    at: {one.pointer}")
     if one.accepted:
         lines.append(f"    accepted: {one.accepted}")
     elif one.hint:

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Final
 
-from .diagnostics import Location
+from .config import Accept
+from .diagnostics import Location, Report, shown
 from .document import Document
-from .load import Array, Node, Object, Scalar
-from .references import Spot, unescaped
+from .load import Array, Node, Object, Scalar, plain
+from .references import Spot, step, unescaped
+
+_ACCEPT: Final = "x-aoba-accept"
+_DATA: Final = frozenset({"const", "default", "enum", "example", "examples"})
+"""Keys below which a document holds values, and says nothing of itself."""
 
 
 def standing(document: Document, pointer: str) -> str:
@@ -23,16 +29,37 @@ def locate(document: Document, pointer: str) -> Location:
     return _trail(document, pointer)[-1][1]
 
 
-def accepted(document: Document, pointer: str, rule: str) -> tuple[str, Location] | None:
-    """The reason, and its place, for which `x-aoba-accept` at a pointer or around it accepts what a rule finds."""
-    for node, _ in reversed(_trail(document, pointer)):
-        if isinstance(node, Object) and isinstance(
-            listed := node.fields.get("x-aoba-accept"), Object
-        ):
-            reason = listed.fields.get(rule)
-            if isinstance(reason, Scalar) and isinstance(reason.value, str) and reason.value:
-                return reason.value, listed.keys[rule]
-    return None
+def acceptances(document: Document, report: Report) -> list[Accept]:
+    """What `x-aoba-accept` accepts where it stands, the innermost first; what is wrong with one is reported."""
+    found: list[Accept] = []
+    for path, source in document.files.items():
+        rest: list[tuple[Node, str]] = [(source.root, f"{path}#")]
+        while rest:
+            node, pointer = rest.pop()
+            if isinstance(node, Array):
+                rest += ((item, step(pointer, str(index))) for index, item in enumerate(node.items))
+            elif isinstance(node, Object):
+                for name, child in node.fields.items():
+                    if name == _ACCEPT:
+                        found += _accepted(child, pointer, report)
+                    elif name not in _DATA:
+                        rest.append((child, step(pointer, name)))
+    return sorted(found, key=lambda one: (-len(one.at), one.place))
+
+
+def _accepted(node: Node, pointer: str, report: Report) -> Iterator[Accept]:
+    if not isinstance(node, Object):
+        message = f"{_ACCEPT!r} should be an object of rules with reasons, not {shown(plain(node))}"
+        report.error("accept", message, node.location, "such as: field-removed: nobody has sent it")
+        return
+    for rule, reason in node.fields.items():
+        if isinstance(reason, Scalar) and isinstance(reason.value, str) and reason.value.strip():
+            yield Accept(rule, pointer, reason.value, node.keys[rule])
+        else:
+            message = (
+                f"the reason to accept {shown(rule)} should be text, not {shown(plain(reason))}"
+            )
+            report.error("accept", message, node.keys[rule])
 
 
 def field_pointer(document: Document, pointer: str, name: str) -> str:

@@ -8,7 +8,7 @@ from functools import partial
 
 from .compare import compare
 from .compare_model import Finding, Verdict, Who
-from .compare_places import accepted, field_pointer, locate, standing
+from .compare_places import field_pointer, locate, standing
 from .config import Accept
 from .diagnostics import Location
 from .document import Document
@@ -31,6 +31,11 @@ class Change:
     accepted: str = ""
 
     @property
+    def pointer(self) -> str:
+        """Where the change is, as near as one of the documents has it: what to accept it by."""
+        return max(self.new_pointer, self.old_pointer, key=len)
+
+    @property
     def breaks(self) -> bool:
         """Whether the change breaks somebody, and nobody has accepted that."""
         return self.verdict is Verdict.BREAKING and not self.accepted
@@ -38,11 +43,16 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """All that changed, the worst first; `idle` are the acceptances of which nothing came."""
+    """All that changed, the worst first; `idle` are the acceptances of which nothing came.
+
+    `old_version` and `new_version` are where the documents say their own.
+    """
 
     old: Model
     new: Model
     changes: tuple[Change, ...]
+    old_version: Location
+    new_version: Location
     idle: tuple[Accept, ...] = ()
 
 
@@ -53,11 +63,12 @@ def compared(
     before, after = old[0], new[0]
     found = compare(old[1], new[1], partial(field_pointer, before), partial(field_pointer, after))
     used: set[int] = set()
-    changes = [_accept(_placed(one, before, after), after, accepts, used) for one in found]
+    changes = [_accept(_placed(one, before, after), accepts, used) for one in found]
     idle = tuple(one for number, one in enumerate(accepts) if number not in used)
     order = list(Verdict)
     changes.sort(key=lambda one: (order.index(one.verdict), one.new, one.rule, one.text))
-    return Comparison(old[1], new[1], tuple(changes), idle)
+    was, now = (locate(each, "#/info/version") for each in (before, after))
+    return Comparison(old[1], new[1], tuple(changes), was, now, idle)
 
 
 def counts(changes: Iterable[Change]) -> dict[str, int]:
@@ -86,7 +97,7 @@ def _placed(found: Finding, old: Document, new: Document) -> Change:
     )
 
 
-def _accept(change: Change, new: Document, accepts: Sequence[Accept], used: set[int]) -> Change:
+def _accept(change: Change, accepts: Sequence[Accept], used: set[int]) -> Change:
     if change.verdict is Verdict.COMPATIBLE:
         return change
     for number, one in enumerate(accepts):
@@ -95,8 +106,7 @@ def _accept(change: Change, new: Document, accepts: Sequence[Accept], used: set[
         ):
             used.add(number)
             return replace(change, accepted=one.reason)
-    reason = accepted(new, change.new_pointer, change.rule)
-    return replace(change, accepted=reason[0]) if reason else change
+    return change
 
 
 def _below(pointer: str, place: str) -> bool:

@@ -9,6 +9,7 @@ from typing import Final
 
 from .compare_model import Verdict
 from .compare_result import Change
+from .diagnostics import shown
 
 _SEMVER: Final = re.compile(
     r"v?(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)(-[0-9A-Za-z.-]+)?(\+[0-9A-Za-z.-]+)?"
@@ -32,11 +33,16 @@ def advise(old: str, new: str, changes: Iterable[Change]) -> Advice:
     part, reason = _part(listed)
     was, now = _parsed(old), _parsed(new)
     if was is None:
-        return Advice("", part, reason, f"the old version {old!r} is none like 1.2.3")
+        return Advice(
+            "",
+            part,
+            reason,
+            f"the old version {shown(old)} is none like 1.2.3, so none can follow it",
+        )
     wanted = _next(was, part)
     version = ".".join(map(str, wanted))
     if now is None:
-        return Advice(version, part, reason, f"the version {new!r} is none like 1.2.3")
+        return Advice(version, part, reason, f"the version {shown(new)} is none like {version}")
     fault = f"the version is {new}, and should be at least {version}" if now < wanted else ""
     return Advice(version, part, reason, fault)
 

@@ -159,10 +159,15 @@ class _Reader:
             inner = self._fields(one, _ACCEPT, place)
             texts = {name: self._text(inner, name, (*place, name)) for name in _ACCEPT}
             for name, text in texts.items():
-                if inner and not text:
+                if (
+                    inner and not text and not inner.get(name)
+                ):  # else told of already, as it is no text
                     self._wrong(place, f"what is accepted has no {name!r}", f'add: {name} = "..."')
-            if all(texts.values()):
-                rule, at, reason = (str(texts[name]) for name in _ACCEPT)
+            rule, at, reason = (texts[name] or "" for name in _ACCEPT)
+            if at and "#" not in at:
+                message = f"'at' should be a pointer, not {shown(at)}"
+                self._wrong((*place, "at"), message, "such as '#/components/schemas/Order'")
+            elif rule and at and reason:
                 yield Accept(rule, at, reason, self._place(place))
 
     def _target(self, table: object, where: Keys) -> Target | None:
@@ -220,11 +225,12 @@ class _Reader:
     def _place(self, where: Keys) -> Location:
         """Where the last of the keys stands, as near as reading line by line can tell."""
         spot = self._next(_Spot(), rf"\[\s*{re.escape(_TABLE)}\b|(?<![\w.-])aoba-gen(?=\s*[.=])")
-        for step in where:
+        for number, step in enumerate(where):
             if isinstance(step, int):
+                name = re.escape(".".join((_TABLE, *map(str, where[:number]))))
                 spot = _Spot(spot.line)  # a header names the list and begins its first item
                 for _ in range(step + 1):
-                    spot = self._next(spot, rf"\[\[\s*{re.escape(_TABLE)}\.documents|\{{")
+                    spot = self._next(spot, rf"\[\[\s*{name}|\{{")
             else:
                 spot = self._next(spot, rf"(?<![\w-])\"?{re.escape(step)}\"?(?=\s*[=.\]])")
         return Location(str(self._file), spot.line + 1, spot.begin + 1)

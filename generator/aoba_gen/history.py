@@ -42,6 +42,8 @@ class Past:
 @contextmanager
 def past(given: str, spec: Path) -> Iterator[Past]:
     """The document that `given` names beside `spec`; raises NoHistory."""
+    if not given:
+        raise NoHistory("the old document has no name; expected a file, a folder or git:REF[:PATH]")
     if not given.startswith("git:"):
         place = Path(given)
         yield Past(place / spec.name if place.is_dir() else place)
@@ -53,7 +55,13 @@ def past(given: str, spec: Path) -> Iterator[Past]:
             git(spec.absolute().parent, "rev-parse", "--show-toplevel").decode().rstrip("\n")
         )
         inside = path or spec.resolve().relative_to(top.resolve()).as_posix()
-        commit = git(top, "rev-parse", "--verify", "--end-of-options", f"{reference}^{{commit}}")
+        try:
+            commit = git(
+                top, "rev-parse", "--verify", "-q", "--end-of-options", f"{reference}^{{commit}}"
+            )
+        except NoHistory:
+            text = f"git knows no branch, tag or commit {reference!r} here; where not all is checked out, fetch it first"
+            raise NoHistory(text) from None
         _export(top, commit.decode().strip(), target)
         if not (target / inside).is_file():
             raise NoHistory(f"{reference} has no file {inside!r}; name it as git:{reference}:PATH")
