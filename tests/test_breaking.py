@@ -245,6 +245,7 @@ def test_what_is_wrong_with_an_entry_is_told_at_that_entry(cli: Cli, pair: Path)
     result = cli("breaking", "new.yaml", "--against", "old.yaml")
     told = "pyproject.toml:9:1: 'at' should be a pointer, not 'components/schemas/Set' [config]\n"
     assert (result.exit_code, told in result.stderr) == (2, True)
+    (pair / "pyproject.toml").unlink()
     result = cli("breaking", "new.yaml", "--against", "")
     assert (result.exit_code, "the old document has no name" in result.stderr) == (2, True)
 

@@ -55,7 +55,7 @@ _HELP: Final = epilog(
         2: "a wrong call: an unknown option, no such file, an output folder that cannot be written",
     },
     {
-        "aoba-gen init": "set a repository up: pyproject.toml, pre-commit, a workflow for GitHub",
+        "aoba-gen init": "set a repository up to generate, and to check that in CI",
         "aoba-gen validate SPEC...": "check documents and write nothing",
         "aoba-gen model SPEC": "print what templates read",
         "aoba-gen rules": "list the rules",
