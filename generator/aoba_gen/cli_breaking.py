@@ -178,7 +178,7 @@ def _compared(
     spec: Path, against: str, package: str | None, options: Options, config: Config, report: Report
 ) -> Comparison:
     """Both documents, read and compared; what stands in an exported folder goes by its commit."""
-    with past(against, spec) as before, progress(str(spec)) as report.begins:
+    with past(against, spec) as before, progress(f"{spec} against {against}") as report.begins:
         wider = replace(options.access, roots=(*options.access.roots, *before.roots))
         try:
             old = _compiled(before.path, package, replace(options, access=wider), report.scratch())
