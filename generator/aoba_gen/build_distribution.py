@@ -32,26 +32,28 @@ def distribution(info: Place, package: str, report: Report) -> Distribution:
             info.key_location("title"),
             "choose a name with --package NAME",
         )
-    licence, contact = info.get("license") or info, info.get("contact") or info
-    is_licence, is_contact = licence is not info, contact is not info
-    said = _line(licence.text("name")) if is_licence else ""
-    expression = _expression(said)
+    said, licence = _texts(info.get("license"), "name", "url")
+    author, mail, contact = _texts(info.get("contact"), "name", "email", "url")
     links = {
-        "Contact": contact.text("url") if is_contact else "",
-        "Licence": licence.text("url") if is_licence else "",
+        "Contact": contact,
+        "Licence": licence,
         "Terms of service": info.text("termsOfService"),
     }
-    mail = contact.text("email") if is_contact else ""
+    expression = _expression(_line(said))
     return Distribution(
         name=name,
         version=_version(info, report),
         description=info.text("description"),
         license=expression,
-        license_text="" if expression else said,
-        author=_line(contact.text("name")) if is_contact else "",
+        license_text="" if expression else _line(said),
+        author=_line(author),
         email=mail if len(mail) <= 254 and _MAIL.fullmatch(mail) else "",
         links=tuple((label, url) for label, url in links.items() if _LINK.fullmatch(url)),
     )
+
+
+def _texts(place: Place | None, *names: str) -> list[str]:
+    return [place.text(name) if place else "" for name in names]
 
 
 def _version(info: Place, report: Report) -> str:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Iterator
-from typing import Final
+from typing import Final, TypeAlias
 
 from .model import Distribution
 from .render import ABI, Flawed
 
 RUNTIME: Final = f"aoba-runtime>=0.{ABI}.0,<0.{ABI + 1}"
 """The runtimes that speak our ABI: that is the second number of their version, so a resolver finds one that fits."""
+
+Value: TypeAlias = "str | bool | list[str] | dict[str, str] | list[dict[str, str]]"
 
 
 def pyproject(package: str, title: str, made: Distribution) -> str:
@@ -24,9 +26,6 @@ def pyproject(package: str, title: str, made: Distribution) -> str:
     if read != _nested(wanted):
         raise Flawed("pyproject.toml does not say what it should")
     return text
-
-
-Value = str | bool | list[str] | dict[str, str] | list[dict[str, str]]
 
 
 def _tables(package: str, title: str, made: Distribution) -> dict[str, dict[str, Value]]:
