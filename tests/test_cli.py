@@ -17,6 +17,7 @@ import click
 import pytest
 from aoba_gen import pipeline
 from aoba_gen.cli import main
+from aoba_gen.validate import OPTIONAL
 from click.testing import Result
 
 Cli: TypeAlias = Callable[..., Result]
@@ -139,6 +140,7 @@ def test_the_help_of_a_command_is_whole(cli: Cli, name: str) -> None:
     for title in ("Examples", "Exit codes"):
         assert f"\n  {title}:\n    " in text
     _, _, examples = text.partition("\n  Examples:\n")
+    assert set(re.findall("--disable ([a-z][a-z-]*)", examples)) <= set(OPTIONAL)
     called = name if name != "generate" else "-o generated/"
     assert re.search(rf"^    .*aoba-gen .*{called}", f"{examples}", re.MULTILINE)
     assert "    0  " in text and not re.search(r"^.{110,}$", text, re.MULTILINE)

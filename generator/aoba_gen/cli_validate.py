@@ -37,7 +37,7 @@ from .validate import OPTIONAL, RULES
         {
             "aoba-gen validate spec.yaml": "say all that is wrong with a document",
             "aoba-gen validate specs/*.yaml --format sarif > found.sarif": "the same for a code scanning service",
-            "aoba-gen validate spec.yaml --disable example-invalid": "without what one rule warns of",
+            "aoba-gen validate spec.yaml --disable schema-example": "without what one rule warns of",
         },
         {
             0: "there is no error, though there may be warnings",
