@@ -23,7 +23,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 import yaml
-from generate import BIN, PEER, Run
+from generate import BIN, PEER, Run, keep_compiled
 
 SCHEMAS = (10, 100, 1_000, 5_000)
 OPERATIONS, MESSAGES = 300, 180
@@ -178,6 +178,7 @@ def main() -> None:
     ours: dict[int, float] = {}
     with tempfile.TemporaryDirectory() as name:
         spec = Path(name) / "scale.yaml"
+        keep_compiled(Path(name) / "compiled")
         for schemas, messages, operations in (
             *((count, 10, 10) for count in SCHEMAS),
             (MESSAGES, MESSAGES, OPERATIONS),

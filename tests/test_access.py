@@ -13,7 +13,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
-from aoba_gen import files
+from aoba_gen import remote
 from aoba_gen.diagnostics import Report
 from aoba_gen.limits import Limits
 from aoba_gen.remote import Fetcher, Unfetched, is_public
@@ -320,7 +320,7 @@ def test_what_is_fetched(
     def fetcher(hosts: tuple[str, ...], limits: Limits) -> Fetcher:
         return Fetcher(hosts, limits, is_public=is_here, context=context)
 
-    monkeypatch.setattr(files, "Fetcher", fetcher)
+    monkeypatch.setattr(remote, "Fetcher", fetcher)
     spec = put(
         tmp_path / "spec.json", document(f"https://{name}/moved.json", f"https://{name}/other.json")
     )

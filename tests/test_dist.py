@@ -16,7 +16,8 @@ import pytest
 from aoba_gen.diagnostics import Report
 from aoba_gen.load import load
 from aoba_gen.markdown import quoted
-from aoba_gen.pipeline import Options, compile_model
+from aoba_gen.options import Options
+from aoba_gen.pipeline import compile_model
 from aoba_gen.pyproject import pyproject
 from aoba_gen.readme import readme
 from attacks import BREAK_OUTS, CANARY, distribution_documents

@@ -11,8 +11,9 @@ from aoba_gen.diagnostics import Report
 from aoba_gen.flow import MOST, Arrow, Flow, Step, flow, mermaid
 from aoba_gen.load import load
 from aoba_gen.markdown import code, fence, plain
-from aoba_gen.model import Model, Side
-from aoba_gen.pipeline import Options, compile_model
+from aoba_gen.model import Model
+from aoba_gen.options import Options, Side
+from aoba_gen.pipeline import compile_model
 from attacks import BREAK_OUTS
 
 REQUESTS = """

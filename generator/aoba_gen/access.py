@@ -58,6 +58,11 @@ class Reach:
         )
 
 
+def located(folder: Path, path: str) -> Path:
+    """Where a file of a document in `folder` lies, by its path relative to that, as the user would name it."""
+    return Path(os.path.normpath(folder / path.replace("%23", "#")))
+
+
 def _is_hidden(place: Path) -> bool:
     return any(part.startswith(".") for part in place.parts)
 

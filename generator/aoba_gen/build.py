@@ -13,7 +13,8 @@ from .build_operations import Operations
 from .build_schemas import Schemas
 from .build_servers import servers
 from .diagnostics import Report, shown
-from .model import Model, Side
+from .model import Model
+from .options import Side
 from .resolve import Document, Place
 
 _SIDES: Final[dict[Side, str]] = {

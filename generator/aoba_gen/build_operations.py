@@ -11,7 +11,8 @@ from .build_messages import Messages, described, expression, fields, sayable
 from .build_schemas import Schemas
 from .build_servers import security
 from .diagnostics import Report, shown
-from .model import Channel, Hook, Message, Operation, Record, Reply, Side
+from .model import Channel, Hook, Message, Operation, Record, Reply
+from .options import Side
 from .resolve import Document, Place
 
 CLIENT_NAMES: Final = frozenset(

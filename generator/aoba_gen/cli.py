@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import click
 
-from .cli_complete import SpecPath, completion_command, offered
+from .cli_complete import SpecPath, offered
 from .cli_help import epilog
 from .cli_options import (
     access,
@@ -23,18 +24,12 @@ from .cli_options import (
     with_package,
     with_trust,
 )
-from .cli_breaking import breaking_command, changelog_command
-from .cli_init import init_command
-from .cli_watch import watch_targets
-from .cli_validate import model_command, rules_command, validate_command
-from .cli_drift import command_of, tell_drift
 from .beside import PYPROJECT, place_of
 from .config import Config, Target
 from .diagnostics import Diagnostic, Location, Refused, Report, suggestion
-from .formats import as_github
-from .model import Side
-from .pipeline import Current, Options, generate
+from .options import Options, Side
 from .progress import progress
+from .seal import Current, current
 from .write import Outcome, Plan, Unwritable, apply, diff
 
 if TYPE_CHECKING:
@@ -66,8 +61,30 @@ _HELP: Final = epilog(
 )
 
 
+_FURTHER: Final[Mapping[str, str]] = {
+    "validate": "cli_validate",
+    "model": "cli_validate",
+    "rules": "cli_validate",
+    "breaking": "cli_breaking",
+    "changelog": "cli_breaking",
+    "init": "cli_init",
+    "completion": "cli_complete",
+}
+"""The commands beside `generate`, and the module in which each is `<name>_command`; only the one that runs is imported."""
+
+
 class _Commands(click.Group):
     """A group in which what names no command is for the first one."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted((*self.commands, *_FURTHER))
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in _FURTHER:
+            return super().get_command(ctx, cmd_name)
+        module = import_module(f".{_FURTHER[cmd_name]}", __package__)
+        command: click.Command = getattr(module, f"{cmd_name}_command")
+        return command
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         known = self.list_commands(ctx)
@@ -102,18 +119,6 @@ class _First(SpecPath):
 )
 def main() -> None:
     """Generate typed Python clients from AsyncAPI documents."""
-
-
-for command in (
-    validate_command,
-    model_command,
-    rules_command,
-    breaking_command,
-    changelog_command,
-    init_command,
-    completion_command,
-):
-    main.add_command(command)
 
 
 @main.command("generate", epilog=_HELP)
@@ -205,6 +210,8 @@ def generate_command(
     if watch:
         if check or show_diff:
             raise click.UsageError("--watch writes; --check and --diff do not.")
+        from .cli_watch import watch_targets
+
         watch_targets(jobs, report, force)
         return
     codes = []
@@ -243,8 +250,13 @@ class _Run:
     def generate(self, target: Target, options: Options, report: Report) -> int:
         """Generate a document's package, or say what that would do; the exit code."""
         try:
-            with progress(str(target.spec), quiet=self.quiet) as report.begins:
-                plan = generate(target.spec, target.out, target.package, report, options)
+            what = (target.spec, target.out, target.package, report, options)
+            plan: Plan | Current | None = current(*what)
+            if plan is None:
+                from .pipeline import generate  # slow to import
+
+                with progress(str(target.spec), quiet=self.quiet) as report.begins:
+                    plan = generate(*what)
             self._tell(report.diagnostics)
             self._take(plan.folder, target.spec)
             if target.dist:
@@ -259,6 +271,8 @@ class _Run:
                 if plan.clean:
                     _summarize(plan.folder, plan.outcome(), self.quiet)
                     return 0
+                from .cli_drift import command_of, tell_drift
+
                 tell_drift(plan, command_of(target if self.named else None, plan), self.form)
                 return 1
             return 0 if self.diff else _write(plan, self.force, self.quiet)
@@ -278,7 +292,9 @@ class _Run:
             raise Refused([Diagnostic("package-name", what, Location(str(spec), 1, 1), hint)])
 
     def _tell(self, diagnostics: Sequence[Diagnostic]) -> None:
-        if self.form == "github":
+        if self.form == "github" and diagnostics:
+            from .formats import as_github
+
             click.echo(as_github(diagnostics, {}), nl=False)
         else:
             tell(diagnostics)

@@ -23,9 +23,10 @@ from .config import Accept, Config
 from .diagnostics import Diagnostic, Location, Refused, Report, escaped, shown, suggestion
 from .history import NoHistory, Past, past
 from .document import Document
-from .model import Model, Side
+from .model import Model
+from .options import Options, Side
+from .pipeline import check_and_compile, read
 from .progress import progress
-from .pipeline import Options, check_and_compile, read
 
 
 @click.command(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import gc
 import re
 import sys
@@ -17,8 +18,7 @@ from .cli_complete import words
 from .config import Config, Target, find_config, package_fault, read_config
 from .diagnostics import Diagnostic, Refused, Report, suggestion
 from .limits import NAMES, Limits
-from .model import Side
-from .validate import OPTIONAL
+from .options import Side
 
 _LIMITS: Final = tuple(f"{name}={getattr(Limits(), name)}" for name in NAMES)
 """Every limit with its default, as --limit takes it."""
@@ -36,13 +36,18 @@ def _package(context: click.Context, parameter: click.Parameter, value: str | No
 def _rules(
     context: click.Context, parameter: click.Parameter, values: tuple[str, ...]
 ) -> tuple[str, ...]:
+    known = _optional() if values else {}
     for value in values:
-        if value not in OPTIONAL:
-            near = (
-                suggestion(value, OPTIONAL) or "'aoba-gen rules' lists those that can be turned off"
-            )
+        if value not in known:
+            near = suggestion(value, known) or "'aoba-gen rules' lists those that can be turned off"
             raise click.BadParameter(f"there is no rule {value!r} that can be turned off; {near}")
     return values
+
+
+def _optional() -> Mapping[str, str]:
+    from .validate import OPTIONAL  # slow to import, and most runs turn nothing off
+
+    return OPTIONAL
 
 
 def with_package(command: Command) -> Command:
@@ -72,7 +77,7 @@ def with_disable(command: Command) -> Command:
         multiple=True,
         callback=_rules,
         metavar="RULE",
-        shell_complete=lambda ctx, param, typed: words(sorted(OPTIONAL), typed),
+        shell_complete=lambda ctx, param, typed: words(sorted(_optional()), typed),
         help="Turn a rule off; can be given again. 'aoba-gen rules' lists them; by default all are on.",
     )(command)
 
@@ -134,9 +139,10 @@ def configuration(
     Sets the interpreter up for a short run that builds much and follows long chains of schemas.
     """
     file = find_config()
-    config = read_config(file, OPTIONAL, Report()) if file else Config()
+    config = read_config(file, _optional, Report()) if file else Config()
     report = Report((*config.disabled, *disabled), Limits(**{**config.limits, **(limits or {})}))
     gc.set_threshold(20_000, 50, 1000)  # else a tenth of the time goes into collecting
+    atexit.register(gc.freeze)  # and another one into looking for garbage at the very end
     sys.setrecursionlimit(report.limits.recursion)
     return config, report
 

@@ -25,8 +25,8 @@ from .cli_options import (
 from .diagnostics import Diagnostic, Refused, Severity
 from .formats import FORMATS
 from .limits import deadline, seconds_for
-from .model import Side
-from .pipeline import Options, compile_model, read
+from .options import Options, Side
+from .pipeline import compile_model, read
 from .progress import progress
 from .validate import OPTIONAL, RULES
 

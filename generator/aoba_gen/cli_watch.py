@@ -12,7 +12,9 @@ import click
 from .cli_options import tell
 from .config import Target
 from .diagnostics import Refused, Report
-from .pipeline import Current, Options, generate
+from .options import Options
+from .pipeline import generate
+from .seal import Current
 from .watch import NoWatcher, changes
 from .write import Unwritable, apply
 

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import keyword
 import re
-import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from os.path import relpath
 from pathlib import Path
 from typing import Final, TypeAlias, get_args
 
-from . import names
 from .diagnostics import Location, Refused, Report, shown, suggestion
 from .limits import NAMES
-from .model import Side
+from .options import Side
 
 FILE: Final = "pyproject.toml"
 _TABLE: Final = "tool.aoba-gen"
@@ -88,8 +85,10 @@ def find_config() -> Path | None:
     return None
 
 
-def read_config(file: Path, known: Mapping[str, str], report: Report) -> Config:
-    """The configuration in `file`, where `known` holds the rules; raises `Refused` with all that is wrong with it."""
+def read_config(file: Path, rules: Callable[[], Mapping[str, str]], report: Report) -> Config:
+    """The configuration in `file`; `rules`, asked if need be, are those that can be turned off; raises `Refused` with all that is wrong with it."""
+    import tomllib  # most calls find no configuration
+
     text = file.read_text(encoding="utf-8", errors="replace")
     try:
         tools = tomllib.loads(text).get("tool", {})
@@ -100,7 +99,7 @@ def read_config(file: Path, known: Mapping[str, str], report: Report) -> Config:
         report.error(_RULE, message, Location(str(file), line, column))
         raise Refused(report.diagnostics) from None
     table = tools.get("aoba-gen", {}) if isinstance(tools, dict) else {}
-    config = _Reader(file, text, report).config(table, known)
+    config = _Reader(file, text, report).config(table, rules)
     report.raise_errors()
     return config
 
@@ -113,9 +112,10 @@ class _Reader:
         self._lines = text.splitlines()
         self._report = report
 
-    def config(self, table: object, known: Mapping[str, str]) -> Config:
+    def config(self, table: object, rules: Callable[[], Mapping[str, str]]) -> Config:
         fields = self._fields(table, _SHARED, ())
         disabled = self._list(fields.get("disable", []), ("disable",))
+        known = rules() if disabled else {}
         for rule in disabled:
             if rule not in known:
                 near = suggestion(str(rule), known) or "'aoba-gen rules' lists them"
@@ -255,6 +255,10 @@ class _Spot:
 
 def package_fault(name: str) -> str:
     """Why a package cannot have this name; "" where it can."""
+    import keyword
+
+    from . import names
+
     if not name.isidentifier() or keyword.iskeyword(name):
         return f"{name!r} is no name for a Python package; write letters, digits and '_'"
     if names.is_taken_module(name) or name.startswith("__"):

@@ -165,6 +165,11 @@ class Document:
         """Every file read, by its path relative to the main document's folder; the main document is ""."""
         return self.references.files.sources
 
+    @property
+    def lasting(self) -> bool:
+        """Whether the same files will always be the same document."""
+        return self.references.files.lasting
+
     def place(self, node: Node, pointer: str) -> Place:
         """A node as written, or made by the lift, as it looks in this document; `pointer` unless it stands elsewhere."""
         node, pointer = self.shape.seen(node, pointer)

@@ -7,14 +7,16 @@ import re
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
-from typing import Final
+from typing import TYPE_CHECKING, Final
 from urllib.parse import unquote, urljoin, urlsplit
 
-from .access import Access, Reach
+from .access import Access, Reach, located
 from .diagnostics import Location, Refused, Report
 from .load import Object, Source, load, load_text, source_of, source_of_text
-from .remote import Fetcher, Unfetched
 from .versions import version_of
+
+if TYPE_CHECKING:
+    from .remote import Fetcher
 
 _TEXTS: Final = frozenset("""
     .adoc .asn1 .avdl .capnp .fbs .graphql .htm .html .markdown .md .proto .raml .rst .thrift .txt .xml .xsd
@@ -28,17 +30,23 @@ class Files:
     def __init__(self, main: Source, report: Report, access: Access = Access()) -> None:
         self._report = report
         self._reach = Reach(main.path.parent, access)
-        self._fetcher = Fetcher(access.hosts, report.limits) if access.hosts else None
+        self._fetcher = _fetcher(access, report) if access.hosts else None
         self._bytes = main.size
         self._main = main
         self._folder = main.path.parent
         self._sources: dict[str, Source | None] = {"": main}
         self._versions = {"": version_of(main.root) or ""}
+        self._wanted: set[str] = set()
 
     @property
     def sources(self) -> Mapping[str, Source]:
         """Every file that could be read, by its path; "" is the main document."""
         return {path: source for path, source in self._sources.items() if source is not None}
+
+    @property
+    def lasting(self) -> bool:
+        """Whether these files give the same document as long as they stay, whatever the main one is called."""
+        return not self._wanted and not any(map(is_remote, self._sources))
 
     def version(self, path: str) -> str:
         """The version of AsyncAPI by which a file is read: its own, or that of the first file that refers to it."""
@@ -60,16 +68,21 @@ class Files:
         named = unquote(reference)
         if not named:
             return base
+        if named != reference:  # which of the two names counts depends on what else is there
+            self._wanted.add(reference)
         folder = self._folder / os.path.dirname(base)
         if self._is_file(folder / reference) and not self._is_file(folder / named):
             named = reference  # a file may have '%20' in its name
         place = os.path.normpath(folder / named)
         path = Path(os.path.relpath(place, self._folder)).as_posix()
-        return "" if path == self._main.path.name else path.replace("#", "%23")
+        if path == self._main.path.name:  # as long as the document has that name
+            self._wanted.add(path)
+            return ""
+        return path.replace("#", "%23")
 
     def file(self, path: str) -> Path:
         """Where the file with that path lies, as the user would name it."""
-        return Path(os.path.normpath(self._folder / path.replace("%23", "#")))
+        return located(self._folder, path)
 
     def beside(self, path: str) -> list[str]:
         """The names of the files in the folder where that file would lie, as far as they may be read."""
@@ -112,6 +125,7 @@ class Files:
     def _read(self, path: str, report: Report) -> Source:
         place = self.file(path)
         if not self._is_file(place):
+            self._wanted.add(path)
             raise FileNotFoundError(place)
         real = self._reach.real(place)
         self._count(str(place), report)
@@ -119,6 +133,8 @@ class Files:
         return (load_text if text else load)(place, report, real)
 
     def _fetched(self, url: str, report: Report) -> Source:
+        from .remote import Unfetched
+
         self._count(url, report)
         assert self._fetcher is not None
         try:
@@ -140,6 +156,12 @@ class Files:
             return real is not None and real.is_file()
         except (OSError, ValueError):  # no file can be so named
             return False
+
+
+def _fetcher(access: Access, report: Report) -> Fetcher:
+    from .remote import Fetcher  # slow to import, and few documents are allowed to fetch
+
+    return Fetcher(access.hosts, report.limits)
 
 
 def is_remote(reference: str) -> bool:

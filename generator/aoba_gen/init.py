@@ -176,7 +176,7 @@ def _pyproject(top: Path, documents: Sequence[str], output: str, *, is_given: bo
     ours = f"{texts.TABLE}{listed}{texts.ACCEPT}"
     if old is None:
         return Step(FILE, State.CREATED, "with [tool.aoba-gen]", None, ours)
-    config = read_config(Path(relpath(top / FILE)), OPTIONAL, Report())
+    config = read_config(Path(relpath(top / FILE)), lambda: OPTIONAL, Report())
     if not has_table(old):
         new = with_table(old, ours)
         if new is None:

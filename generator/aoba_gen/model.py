@@ -11,9 +11,8 @@ from enum import StrEnum
 from typing import Literal, TypeAlias
 
 from .model_calls import Calls
+from .options import Side
 
-Side: TypeAlias = Literal["described", "peer"]
-"""Whom a package is for: the application that the document describes, or who talks to it."""
 Json: TypeAlias = "None | bool | int | float | str | list[Json] | dict[str, Json]"
 
 

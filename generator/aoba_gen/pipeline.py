@@ -1,12 +1,9 @@
-"""The passes in order, and the question whether they have to run at all."""
+"""The passes in order."""
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from importlib.metadata import version
 from pathlib import Path
 
 from .access import Access
@@ -15,28 +12,16 @@ from .build import build
 from .diagnostics import Location, Refused, Report
 from .limits import TooSlow, deadline, seconds_for
 from .load import Scalar, Source, load
-from .model import Model, Side
-from .render import TEMPLATES, Flawed, render
+from .model import Model
+from .options import Options
+from .render import Flawed, render
 from .resolve import Document, resolve
+from .seal import Current, parts, remembered, sealing
 from .validate import check_rules
 from .validate_parts import Written
 from .validate_structure import check_structure
 from .weight import exceeded
 from .write import Plan, plan, sealed
-
-
-@dataclass(frozen=True, slots=True)
-class Options:
-    """What a run may be told beside the document and where its package goes.
-
-    `side` is whom the package is for, `templates` a folder of the user's own, `access` what references may read;
-    `dist` asks for an installable distribution.
-    """
-
-    side: Side | None = None
-    templates: Path | None = None
-    access: Access = Access()
-    dist: bool = False
 
 
 def check(source: Source, report: Report, access: Access = Access()) -> Document:
@@ -66,14 +51,6 @@ def check_and_compile(
     return document, _compile(document, package, report, options)
 
 
-@dataclass(frozen=True, slots=True)
-class Current:
-    """An output folder that is as generated, found out without generating."""
-
-    folder: Path
-    files: tuple[str, ...]
-
-
 def generate(
     spec: Path, out: Path, package: str | None, report: Report, options: Options = Options()
 ) -> Plan | Current:
@@ -87,12 +64,15 @@ def generate(
         document = check(source, report, options.access)
         model = _compile(document, package, report, options)
     folder = out / model.package
-    origin = _origin(document, model.package, options)
-    seal = _digest(*origin.values())
+    digests = {path: source.digest for path, source in document.files.items()}
+    origin = parts(digests, model.package, options)
+    seal = sealing(origin)
     unchanged = sealed(folder, seal)
     if unchanged is not None:
         return Current(folder, unchanged)
     try:
+        if document.lasting:
+            origin |= remembered(spec, package, report, options, digests)
         report.begins("render")
         files = _files(model, options)
         report.begins("write")
@@ -153,29 +133,3 @@ def _bounded(source: Source, report: Report) -> Iterator[None]:
     except TooSlow:
         message = f"the document takes more than {seconds} seconds of work to understand"
         report.exceed("seconds", message, start)
-
-
-def _origin(document: Document, package: str, options: Options) -> dict[str, str]:
-    """What determines the output, in parts, so that it can be said which of them has changed."""
-    own = options.templates.rglob("*") if options.templates else ()
-    read = [f"{path} {source.digest}" for path, source in document.files.items()]
-    ours = [*Path(__file__).parent.glob("*.py"), *TEMPLATES.glob("*.j2")]
-    return {
-        "document": _digest(*read),
-        "generator": version("aoba-gen"),
-        "build": _digest(*_digests(ours)),
-        "options": _digest(package, options.side or "", *(["dist"] if options.dist else [])),
-        "templates": _digest(*_digests(own)),
-    }
-
-
-def _digest(*parts: str) -> str:
-    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
-
-
-def _digests(files: Iterable[Path]) -> list[str]:
-    return [
-        hashlib.sha256(path.read_bytes()).hexdigest()
-        for path in sorted(files, key=lambda path: path.name)
-        if path.is_file()
-    ]

@@ -11,17 +11,12 @@ from typing import Final
 from .allowed import Forbidden, check_allowed
 from .diagnostics import Diagnostic, Location, Refused, shown, suggestion
 from .model import Model
+from .options import TEMPLATES
 from .prose import WIDTH, docstring, literal
 from .schemas import models_text
 
 ABI: Final = 2
 """The ABI of aoba-runtime that generated code is written for."""
-
-_HERE: Final = Path(__file__).parent
-TEMPLATES: Final = (
-    _HERE / "templates" if (_HERE / "templates").is_dir() else _HERE.parents[1] / "templates"
-)
-"""In the wheel the templates lie beside the modules, in a checkout at its top."""
 
 _TEMPLATE_HINT: Final = "'aoba-gen model SPEC' prints what templates read"
 
@@ -142,7 +137,7 @@ def _formatted(path: str, text: str, templates: Path | None) -> str:
     is_own = own is not None and own.is_file()
     try:
         # Class by class where a file may be long: half the memory, and what is right is not read twice.
-        parts = _classes(text) if path == "models.py" and not is_own else [text]
+        parts = _classes(text) if path == "models.py" and not is_own else [text.rstrip() + "\n"]
         formatted = "\n\n".join(black.format_str(part, mode=mode) for part in parts)
         tree = ast.parse(formatted)
     except (InvalidInput, SyntaxError, ValueError, RecursionError, MemoryError) as error:

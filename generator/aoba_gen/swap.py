@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import errno
 import os
 import shutil
@@ -107,6 +106,8 @@ def _is_same(one: Path, other: Path) -> bool:
 
 def _exchanged(one: Path, other: Path) -> bool:
     """Whether the two have changed places at one stroke; raises OSError where that is known and failed."""
+    import ctypes  # slow to import; here we write
+
     try:
         rename = ctypes.CDLL(None, use_errno=True).renameat2
     except (AttributeError, OSError, TypeError):  # another system

@@ -8,7 +8,8 @@ from .diagnostics import shown, suggestion
 from .load import Json, Scalar
 from .resolve import Place
 from .validate_parts import Finding, Findings, Written, keys, repeated, text_of, texts
-from .values import accepts_type, pattern_fault
+from .values import pattern_fault
+from .values_plain import accepts_type
 
 _PATTERN_HINT: Final = "mend it; as it stands nothing is checked against it"
 _KINDS: Final = ("Schema", "JsonSchema")

@@ -13,6 +13,7 @@ from .diagnostics import shown
 from .load import Array, Json, Node, Object, Scalar, plain
 from .resolve import Place, reference
 from .values_avro import avro_schema
+from .values_plain import TYPES, surely_fits
 
 if TYPE_CHECKING:
     from jsonschema import Draft7Validator
@@ -27,15 +28,6 @@ _KEPT: Final = frozenset("""
     type enum const multipleOf minimum maximum exclusiveMinimum exclusiveMaximum minLength maxLength pattern minItems
     maxItems uniqueItems minProperties maxProperties required
     """.split())
-_TYPES: Final[Mapping[str, tuple[type, ...]]] = {
-    "null": (type(None),),
-    "boolean": (bool,),
-    "integer": (int,),
-    "number": (int, float),
-    "string": (str,),
-    "array": (list,),
-    "object": (dict,),
-}
 _STRICT: Final = {"exclusiveMinimum": "minimum", "exclusiveMaximum": "maximum"}
 _SHOWN: Final = 3
 _ENDLESS: Final = re.compile(r"[*+|}].*\)[*+{]", re.DOTALL)
@@ -50,13 +42,6 @@ class Fault:
 
     path: Path
     message: str
-
-
-def accepts_type(types: tuple[str, ...], value: Json) -> bool:
-    """Whether a value is of one of the JSON Schema types; unknown types take anything."""
-    if isinstance(value, float) and value.is_integer() and "integer" in types:
-        return True
-    return any(type(value) in _TYPES.get(name, (type(value),)) for name in types)
 
 
 @cache
@@ -99,14 +84,17 @@ class Values:
     def faults(self, schema: Place, value: Json) -> list[Fault]:
         """The first few reasons why `value` does not fit what stands at `schema`; none where it does."""
         try:
-            errors = self._validator.evolve(schema=self._schema(schema)).iter_errors(value)
+            plain_schema = self._schema(schema)
+            if surely_fits(plain_schema, value, self._end):
+                return []
+            errors = self._validator.evolve(schema=plain_schema).iter_errors(value)
             return [self._fault(error) for error, _ in zip(errors, range(_SHOWN))]
         except RecursionError:  # a schema that is its own part allows what its other parts do
             return []
 
     @cached_property
     def _validator(self) -> Draft7Validator:
-        from jsonschema import Draft7Validator  # slow to import, and many documents hold no value
+        from jsonschema import Draft7Validator  # slow to import, and most values surely fit
         from jsonschema import validators
 
         def follow(
@@ -190,7 +178,7 @@ def _is_sound(name: str, node: Node) -> bool:
         return isinstance(value, list) and all(isinstance(item, str) for item in value)
     if name == "type":
         listed = value if isinstance(value, list) else [value]
-        return all(isinstance(item, str) and item in _TYPES for item in listed)
+        return all(isinstance(item, str) and item in TYPES for item in listed)
     if name in ("enum", "const"):
         return name == "const" or isinstance(value, list)
     if name == "uniqueItems" or isinstance(value, bool):  # OpenAPI has true for exclusiveMinimum

@@ -115,6 +115,13 @@ def sealed(folder: Path, seal: str) -> tuple[str, ...] | None:
     return tuple(sorted(found)) if whole else None
 
 
+def origin_on_disk(folder: Path) -> dict[str, str]:
+    """What the manifest in a folder says of where its files come from; nothing where none can be read."""
+    with suppress(Unwritable):
+        return dict(read_manifest(_read(folder, MANIFEST)).origin)
+    return {}
+
+
 def plan(
     files: Mapping[str, str], folder: Path, seal: str, origin: Mapping[str, str] | None = None
 ) -> Plan:
