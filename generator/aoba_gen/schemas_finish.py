@@ -64,6 +64,7 @@ def finished(
     wire, some values.
     """
     module = ast.parse(text)
+    _Unquote().visit(module)
     sources = dict(_imported(module))
     made = {node.name: node for node in module.body if isinstance(node, ast.ClassDef)}
     finish = _Finish(classes, properties)
@@ -142,6 +143,29 @@ def _incomplete(classes: Mapping[str, Definition]) -> Iterator[str]:
 
 def _rebuild(name: str) -> ast.stmt:
     return ast.Expr(ast.Call(ast.Attribute(ast.Name(name), "model_rebuild"), [], []))
+
+
+class _Unquote(ast.NodeTransformer):
+    """Puts names where the generator wrote them in quotes, as it does with what is not made yet: `list["C0"]`."""
+
+    def visit_Subscript(self, node: ast.Subscript) -> ast.Subscript:
+        if isinstance(node.value, ast.Name) and node.value.id == "Literal":
+            return node
+        items = node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]
+        names = [self._name(item) for item in items]
+        node.slice = ast.Tuple(names) if isinstance(node.slice, ast.Tuple) else names[0]
+        self.generic_visit(node)
+        return node
+
+    def visit_BinOp(self, node: ast.BinOp) -> ast.BinOp:
+        node.left, node.right = self._name(node.left), self._name(node.right)
+        self.generic_visit(node)
+        return node
+
+    def _name(self, node: ast.expr) -> ast.expr:
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            return ast.parse(node.value, mode="eval").body
+        return node
 
 
 class _Inline(ast.NodeTransformer):
