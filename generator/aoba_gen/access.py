@@ -27,6 +27,14 @@ class Access:
     hosts: tuple[str, ...] = ()
 
 
+def shared_beside(folder: Path) -> tuple[Path, ...]:
+    """The folders beside a document's own that it may refer to, as far as there are any."""
+    try:
+        return tuple(one for one in _real(folder).parent.iterdir() if one.name.lower() in SHARED)
+    except OSError:
+        return ()
+
+
 class Reach:
     """Which files the document in `folder` reaches."""
 
