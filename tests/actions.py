@@ -245,13 +245,14 @@ class Pretended(BaseHTTPRequestHandler):
             upload = f"http://uploads.github.localhost/{tag}{{?name,label}}"
             self.hub.releases[tag] = {
                 **{"id": 1, "tag_name": tag, "assets": [], "upload_url": upload},
-                **{"url": self.path, "html_url": self.path},
+                **{"url": self.path, "html_url": self.path, "published_at": "2026-01-01T00:00:00Z"},
             }
             return self._answer(self.hub.releases[tag], 201)
         if "uploads." in self.path:
             self.hub.uploads[self.path.rpartition("name=")[2].partition("&")[0]] = data
             return self._answer({"id": 1, "state": "uploaded"}, 201)
-        self._answer({"data": {"repository": {"ref": {"id": "1"}, "release": None}}})
+        found = {"release": None} if b"release(" in data else {"ref": {"id": "1"}}
+        self._answer({"data": {"repository": found}})
 
     def do_PATCH(self) -> None:
         data = json.loads(self.rfile.read(int(self.headers["Content-Length"])))

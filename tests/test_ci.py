@@ -42,10 +42,11 @@ def commit(folder: Path, subject: str) -> None:
 
 @pytest.fixture(scope="module")
 def env(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """A machine of which pip needs no network: it finds here what ours depends on, and installs ours alone."""
+    """A machine on which pip and build need no network: they find here what ours depends on, and pip installs ours alone."""
     tools = tmp_path_factory.mktemp("tools")
+    build = '[ "$1 $2" != "-m build" ] || { shift 2; set -- -m build --no-isolation "$@"; }'
     for name in ("python", "python3"):
-        (tools / name).write_text(f'#!/bin/sh\nexec "{sys.executable}" "$@"\n')
+        (tools / name).write_text(f'#!/bin/sh\n{build}\nexec "{sys.executable}" "$@"\n')
         (tools / name).chmod(0o755)
     clean = {name: text for name, text in os.environ.items() if not name.startswith(("GIT", "PIP"))}
     return clean | {
@@ -156,7 +157,7 @@ def test_what_ci_says_to_three_commits(
     (project / "README").write_text("It pings.\n")
     good = ci("Say what it is")
     assert (good.code, github.comments) == (0, []), good.log
-    assert "generated/ping: 6 unchanged" in good.log
+    assert "generated/ping: 8 unchanged" in good.log
     assert "The packages are as generated." in good.summary
 
     edit(
@@ -212,7 +213,7 @@ def hooked(published: Path, project: Path) -> Iterator[Path]:
     here = f"{published}\n  rev: {sha}\n  hooks:\n  - id: aoba-gen-check\n"
     place.write_text(before.replace(ours, here) + "  - id: aoba-gen-validate\n")
     yield project
-    place.write_text(before)
+    git(project, "reset", "-q", "--hard")
 
 
 def test_the_hooks(hooked: Path, env: dict[str, str]) -> None:
@@ -234,6 +235,15 @@ def test_the_hooks(hooked: Path, env: dict[str, str]) -> None:
     words, told = run()
     assert words == ["Failed"] * 3
     assert "spec/ping.yaml:27:17: " in told
+
+
+def test_a_tag_is_released_with_its_distributions(ci: Ci, project: Path, github: Hub) -> None:
+    pull = {"event_name": "push", "event": {}, "base_ref": "", "ref_type": "tag"}
+    runner = ci("Release", "release", ref_name="v1.0.0", **pull)
+    assert runner.code == 0, runner.log
+    assert list(github.releases) == ["v1.0.0"]
+    assert sorted(github.uploads) == ["ping-1.0.0-py3-none-any.whl", "ping-1.0.0.tar.gz"]
+    assert github.uploads["ping-1.0.0-py3-none-any.whl"].startswith(b"PK")
 
 
 def test_what_cannot_be_compared_or_written(ci: Ci, project: Path, github: Hub) -> None:

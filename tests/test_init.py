@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
@@ -49,7 +50,7 @@ def test_all_is_made_and_a_second_run_changes_nothing(cli: Cli) -> None:
     )
     before = tree()
     assert str(WORKFLOW) in before
-    assert cli().stdout.endswith("generated/ping: 6 written\n")
+    assert cli().stdout.endswith("generated/ping: 8 written\n")
     again = cli("init")
     assert again.exit_code == 0
     assert "created" not in again.stdout
@@ -92,6 +93,17 @@ def test_documents_are_found_by_their_first_key(cli: Cli) -> None:
     assert found == ["api/flow.yaml", "api/late.yml", "api/quoted.json", "ping.yaml"]
 
 
+def test_each_of_several_packages_can_be_built(cli: Cli) -> None:
+    for name in ("a/v1.yaml", "b/v1.json"):
+        Path(name).parent.mkdir()
+        Path(name).write_text(json.dumps(yaml.safe_load(PING.read_text())))
+    Path("ping.yaml").unlink()
+    assert cli("init").exit_code == 0
+    assert cli().exit_code == 0
+    assert Path("generated/a-v1-yaml/pyproject.toml").exists()
+    assert Path("generated/b-v1-json/ping/client.py").exists()
+
+
 def test_what_is_there_stays_byte_for_byte(cli: Cli) -> None:
     project = (
         b'# mine\r\n[project]\r\nname = "x"   # \xc3\xa9\r\n\r\n[tool.black]\r\nline-length = 9'
@@ -106,7 +118,7 @@ def test_what_is_there_stays_byte_for_byte(cli: Cli) -> None:
     assert b"\n" not in now.replace(b"\r\n", b"")
     assert PROJECT.stat().st_mode & 0o777 == 0o640
     table = tomllib.loads(now.decode())["tool"]["aoba-gen"]
-    assert table == {"documents": [{"spec": "ping.yaml", "output": "generated"}]}
+    assert table == {"documents": [{"spec": "ping.yaml", "output": "generated", "dist": True}]}
     added = HOOKS.read_text()
     start, end = hooks.decode().split("\n# next")
     assert added.startswith(f"{start}  - repo: local\n    hooks:\n    - id: aoba-gen\n")
@@ -169,7 +181,7 @@ def test_a_table_is_left_as_it_is(cli: Cli) -> None:
     done = cli("init", "pong.yaml", "-o", "out")
     assert done.exit_code == 1
     assert "without this document; put it into" in done.stderr
-    assert '{spec = "pong.yaml", output = "out"},' in done.stderr
+    assert '{spec = "pong.yaml", output = "out", dist = true},' in done.stderr
     assert PROJECT.read_text() == text
 
 
@@ -192,7 +204,7 @@ def test_it_works_from_a_folder_below(cli: Cli, monkeypatch: pytest.MonkeyPatch)
     (document,) = tomllib.loads(Path("../../pyproject.toml").read_text())["tool"]["aoba-gen"][
         "documents"
     ]
-    assert document == {"spec": "a/b/it is.yaml", "output": "a/b/gen"}
+    assert document == {"spec": "a/b/it is.yaml", "output": "a/b/gen", "dist": True}
     assert cli().exit_code == 0
     assert Path("gen/ping/client.py").exists()
 
@@ -204,6 +216,7 @@ def test_it_works_from_a_folder_below(cli: Cli, monkeypatch: pytest.MonkeyPatch)
         (["pinng.yaml"], 2, "hint: did you mean 'ping.yaml'?"),
         (["not.yaml", "gone.yaml"], 1, "not.yaml:1:1: expected an AsyncAPI document, but"),
         (["not.yaml", "gone.yaml"], 1, "gone.yaml:1:1: no such file"),
+        (["ping.yaml", "-o", "."], 2, "aoba-gen: the packages cannot lie at the top"),
         (["ping.yaml", "-o", ".."], 2, "aoba-gen: .. is not in the repository "),
         (["--source", "acme"], 2, "'acme' should be such as 'OWNER/aoba-gen@REF'"),
         (["--source", "a/b@$(x)"], 2, "should be such as"),

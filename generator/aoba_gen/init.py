@@ -6,11 +6,11 @@ import os
 import re
 import secrets
 import stat
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from os.path import relpath
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Final
 
 from . import init_texts as texts
@@ -91,9 +91,9 @@ def set_up(specs: Sequence[Path], out: Path, source: str | None, *, force: bool)
         hint = "go to where your repository is, or run 'git init' first"
         raise NoSetup(f"{fault}; {hint}") from None
     documents = _given(specs, top) if specs else _found(top)
-    output = _below(top, out)
+    outputs = _outputs(documents, _below(top, out))
     steps = (
-        _pyproject(top, documents, output, is_given=bool(specs)),
+        _pyproject(top, outputs, is_given=bool(specs)),
         _pre_commit(top, source),
         _workflow(top, source, force),
     )
@@ -170,9 +170,23 @@ def _below(top: Path, path: Path) -> str:
         raise NoSetup(f"{path} is not in the repository {top}") from None
 
 
-def _pyproject(top: Path, documents: Sequence[str], output: str, *, is_given: bool) -> Step:
+def _outputs(documents: Sequence[str], out: str) -> dict[str, str]:
+    """The folder of each document's package, below `out`: of its own where there are several, as one is one distribution."""
+    if out == ".":
+        raise NoSetup(
+            "the packages cannot lie at the top, where your own pyproject.toml is; name a folder: -o generated"
+        )
+    if len(documents) == 1:
+        return {documents[0]: out}
+    stems = [PurePosixPath(one).stem for one in documents]
+    whole = [re.sub("[/.]", "-", one) for one in documents]
+    names = stems if len(set(stems)) == len(stems) else whole
+    return {one: f"{out}/{name}" for one, name in zip(documents, names)}
+
+
+def _pyproject(top: Path, outputs: Mapping[str, str], *, is_given: bool) -> Step:
     old = _current(top, FILE)
-    listed = texts.documents(documents, output)
+    listed = texts.documents(outputs)
     ours = f"{texts.TABLE}{listed}{texts.ACCEPT}"
     if old is None:
         return Step(FILE, State.CREATED, "with [tool.aoba-gen]", None, ours)
@@ -184,12 +198,12 @@ def _pyproject(top: Path, documents: Sequence[str], output: str, *, is_given: bo
             return Step(FILE, State.BY_HAND, told, paste=ours)
         return Step(FILE, State.EXTENDED, "by [tool.aoba-gen]", old, new)
     there = {target.spec.resolve() for target in config.targets}
-    missing = [one for one in documents if (top / one).resolve() not in there]
+    missing = [one for one in outputs if (top / one).resolve() not in there]
     told = "it has [tool.aoba-gen] already"
     if missing and (is_given or not there):
         what = "this document; put it" if len(missing) == 1 else "these documents; put them"
         is_inline = re.search(r"\bdocuments\s*=\s*\[", old)
-        paste = texts.documents(missing, output, is_inline=bool(is_inline))
+        paste = texts.documents({one: outputs[one] for one in missing}, is_inline=bool(is_inline))
         return Step(FILE, State.BY_HAND, f"{told}, without {what} into it", paste=paste)
     if missing:
         told += f"; not listed there: {', '.join(missing)}"

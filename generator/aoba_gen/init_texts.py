@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Mapping
 from typing import Final
 
 PLACEHOLDER: Final = "OWNER/aoba-gen@REF"
@@ -20,11 +20,12 @@ _DOCUMENT: Final = """
 [[tool.aoba-gen.documents]]
 spec = {spec}
 output = {output}  # the package is a folder in it
+dist = true  # with a pyproject.toml beside the package, so that it can be built
 # package = "name"            # else named after the document's title
 # side = "peer"               # generate for the other end of the document
 """
 
-_ITEM: Final = "{{spec = {spec}, output = {output}}},\n"
+_ITEM: Final = "{{spec = {spec}, output = {output}, dist = true}},\n"
 
 ACCEPT: Final = """
 # A change that 'aoba-gen breaking' should not hold against a document, and why:
@@ -108,7 +109,6 @@ jobs:
         env:
           FOLDERS: ${{ steps.aoba-gen.outputs.folders }}
         run: |
-          aoba-gen --dist
           python -m pip install --quiet build
           while IFS= read -r folder; do
             python -m build --outdir dist "$folder"
@@ -133,10 +133,10 @@ def quoted(text: str) -> str:
     return json.dumps(text, ensure_ascii=False)
 
 
-def documents(specs: Iterable[str], output: str, *, is_inline: bool = False) -> str:
-    """The documents of the table, in TOML; their packages go to `output`. With `is_inline`: as items of a list."""
+def documents(outputs: Mapping[str, str], *, is_inline: bool = False) -> str:
+    """The documents of the table with the folders of their packages, in TOML. With `is_inline`: as items of a list."""
     form = _ITEM if is_inline else _DOCUMENT
-    return "".join(form.format(spec=quoted(one), output=quoted(output)) for one in specs)
+    return "".join(form.format(spec=quoted(one), output=quoted(outputs[one])) for one in outputs)
 
 
 def hook(source: str | None) -> str:
