@@ -142,6 +142,7 @@ def test_the_generators_wheel(generator_wheel: Path, root: Path) -> None:
         "packaging",
         "pydantic",
         "pyyaml",
+        "rich",
     }
 
 
