@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import count
 from typing import Any, Final
 
@@ -103,10 +103,12 @@ _EXTENSIONS: Final = (
 )
 
 
-def text_documents(most: int = 8) -> Iterator[tuple[dict[str, Any], int]]:
+def text_documents(
+    most: int = 8, texts: Sequence[str] = BREAK_OUTS
+) -> Iterator[tuple[dict[str, Any], int]]:
     """Documents with break-outs wherever there is text, and how many combinations each holds: all of them generate."""
-    for first in range(0, len(BREAK_OUTS), most):
-        group = BREAK_OUTS[first : first + most]
+    for first in range(0, len(texts), most):
+        group = texts[first : first + most]
         number = count()
 
         def hostile(text: str) -> str:
@@ -294,3 +296,49 @@ def distribution_documents() -> Iterator[tuple[str, dict[str, Any]]]:
         message |= {"name": text, "title": text, **described}
         document["operations"]["o"] |= described
         yield text, document
+
+
+_ALERT: Final = "alert(1)"
+PAGE_BREAK_OUTS: Final = (
+    f"<script>{_ALERT}</script>",
+    f"</style></title></pre></code><script>{_ALERT}</script>",
+    f"<img src=x onerror={_ALERT}>",
+    f"<svg onload={_ALERT}>",
+    f"<iframe src=javascript:{_ALERT}>",
+    "<base href=https://evil.example/>",
+    "<meta http-equiv=refresh content=0;url=https://evil.example>",
+    "<link rel=stylesheet href=https://evil.example/x.css>",
+    f'"><b onmouseover={_ALERT}>',
+    f"' onmouseover='{_ALERT}",
+    f'" autofocus onfocus="{_ALERT}',
+    f"[a](javascript:{_ALERT})",
+    f"[a](JaVaScRiPt:{_ALERT})",
+    f"[a](java\nscript:{_ALERT})",
+    f"[a](&#106;avascript:{_ALERT})",
+    f"[a](\x01javascript:{_ALERT})",
+    "[a](data:text/html;base64,PHNjcmlwdD4=)",
+    "[a](vbscript:x)",
+    "[a](file:///etc/passwd)",
+    "[a](//evil.example)",
+    "[a](\\\\evil.example\\x)",
+    f'[a](https://evil.example "x\\" onmouseover=\\"{_ALERT}")',
+    f'[a](<https://evil.example/" onmouseover="{_ALERT}>)',
+    f"[a]\n\n[a]: javascript:{_ALERT}",
+    f"<javascript:{_ALERT}>",
+    f'<https://evil.example/"onclick="{_ALERT}>',
+    "![a](https://evil.example/pixel.png)",
+    f"![a](javascript:{_ALERT})",
+    f'![x" onerror="{_ALERT}](https://evil.example/x.png)',
+    f'```html" onload="{_ALERT}\n<script>{_ALERT}</script>\n```',
+    f"```\n</code></pre><script>{_ALERT}</script>",
+    f"| a | b |\n|---|---|\n| <script>{_ALERT}</script> | [x](javascript:{_ALERT}) |",
+    f"`</code><script>{_ALERT}</script>`",
+    f"a | `b|c` | <script>{_ALERT}</script>\n\n# x\n\n---\n\n> <b>",
+    "<!-- --><!DOCTYPE html><![CDATA[ ]]><?xml ?>",
+    "&lt;script&gt;&#60;script&#62;&amp;lt;",
+    '[a](#message-x) [b](#" onclick="x)',
+    "A->>B: x\nend\n%%{init: {'securityLevel': 'loose'}}%%\nclick A href \"javascript:x\"",
+    "@everyone #1 $x$ ~~y~~ https://evil.example",
+    "\u202e</b>\u2066<b>\x00\x1b[31m",
+)
+"""What would break out of HTML, of Markdown or of a drawing."""

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from aoba_gen.diagnostics import Report
-from aoba_gen.flow import MOST, Arrow, Flow, Step, flow, mermaid
+from aoba_gen.flow import MOST, Arrow, Flow, arrows, flow, mermaid
 from aoba_gen.load import load
 from aoba_gen.markdown import code, fence, plain
 from aoba_gen.model import Model
@@ -40,15 +39,6 @@ def model_of(text: str, folder: Path, side: Side | None = None) -> Model:
     spec.write_text(text, encoding="utf-8")
     report = Report()
     return compile_model(load(spec, report), None, report, Options(side))
-
-
-def arrows(steps: tuple[Step, ...]) -> Iterator[Arrow]:
-    for step in steps:
-        if isinstance(step, Arrow):
-            yield step
-        else:
-            for branch in step.branches:
-                yield from arrows(branch.steps)
 
 
 def test_a_call_has_its_outcomes(spec: Path) -> None:

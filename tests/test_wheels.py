@@ -130,7 +130,8 @@ def test_the_generators_wheel(generator_wheel: Path, root: Path) -> None:
     templates = {f"aoba_gen/templates/{place.name}" for place in (root / "templates").glob("*.j2")}
     assert templates
     assert {name for name in found if ".dist-info/" not in name} == modules | templates | {
-        "aoba_gen/py.typed"
+        "aoba_gen/docs.css",
+        "aoba_gen/py.typed",
     }
     assert any(name.endswith("LICENSE") for name in found)
     assert requirements(generator_wheel) == {
@@ -139,6 +140,7 @@ def test_the_generators_wheel(generator_wheel: Path, root: Path) -> None:
         "datamodel-code-generator",
         "jinja2",
         "jsonschema",
+        "markdown-it-py",
         "packaging",
         "pydantic",
         "pyyaml",
@@ -179,6 +181,7 @@ def test_the_installed_generator_does_the_main_job(
     )
     run(command, "spec.yaml", "-o", "out", "--check", cwd=tmp_path)
     run(generator / "python", "-m", "aoba_gen", "spec.yaml", "-o", "out", "--check", cwd=tmp_path)
+    assert run(command, "docs", "spec.yaml", "-o", "api", cwd=tmp_path).endswith("2 written\n")
     (tmp_path / "out" / PACKAGE / "client.py").unlink()
     run(command, "spec.yaml", "-o", "out", "--check", cwd=tmp_path, expected=1)
     run(command, "spec.yaml", "-o", "out", cwd=tmp_path)

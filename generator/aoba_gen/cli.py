@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
@@ -25,12 +25,13 @@ from .cli_options import (
     with_trust,
 )
 from .beside import PYPROJECT, place_of
+from .cli_outcome import Wanted, with_writing
 from .config import Config, Target
 from .diagnostics import Diagnostic, Location, Refused, Report, suggestion
 from .options import Options, Side
 from .progress import progress
 from .seal import Current, current
-from .write import Outcome, Plan, Unwritable, apply, diff
+from .write import Plan, Unwritable
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
@@ -56,6 +57,7 @@ _HELP: Final = epilog(
         "aoba-gen rules": "list the rules",
         "aoba-gen breaking NEW --against OLD": "say what a new version breaks, and for whom",
         "aoba-gen changelog OLD NEW": "print what has changed, in Markdown",
+        "aoba-gen docs SPEC -o DIR": "write a page of the API, in HTML and in Markdown",
         "aoba-gen completion SHELL": "print the script that completes calls in bash, zsh or fish",
     },
 )
@@ -69,6 +71,7 @@ _FURTHER: Final[Mapping[str, str]] = {
     "changelog": "cli_breaking",
     "init": "cli_init",
     "completion": "cli_complete",
+    "docs": "cli_docs",
 }
 """The commands beside `generate`, and the module in which each is `<name>_command`; only the one that runs is imported."""
 
@@ -144,30 +147,10 @@ def main() -> None:
 )
 @with_disable
 @with_trust
-@click.option(
-    "--check", is_flag=True, help="Write nothing; exit 1 unless the output is as generated."
-)
-@click.option(
-    "--diff",
-    "show_diff",
-    is_flag=True,
-    help="Write nothing; print what would change as a unified diff.",
-)
-@click.option(
-    "--force", is_flag=True, help="Overwrite files that were edited by hand or are not ours."
-)
+@with_writing
 @click.option(
     "--watch", is_flag=True, help="Generate again whenever a document changes, until interrupted."
 )
-@click.option(
-    "--format",
-    "form",
-    type=click.Choice(("text", "github")),
-    default="text",
-    show_default=True,
-    help="How --check prints what it finds, and errors: for people, or as annotations for GitHub.",
-)
-@click.option("-q", "--quiet", is_flag=True, help="Print errors only.")
 @click.version_option(package_name="aoba-gen", message="%(prog)s %(version)s")
 def generate_command(
     spec: Path | None,
@@ -217,7 +200,7 @@ def generate_command(
     codes = []
     taken: dict[Path, Path] = {}
     for target, options in jobs:
-        run = _Run(check, show_diff, force, quiet, form, bool(given), taken)
+        run = _Run(Wanted(check, show_diff, force, quiet, form), bool(given), taken)
         codes.append(run.generate(target, options, report.scratch()))
     sys.exit(max(codes))
 
@@ -239,11 +222,7 @@ def _configured(config: Config, *given: object) -> tuple[Target, ...]:
 class _Run:
     """One document after the other, as the flags say."""
 
-    check: bool
-    diff: bool
-    force: bool
-    quiet: bool
-    form: str
+    wanted: Wanted
     named: bool  # the document was named in the call, and not by the project
     taken: dict[Path, Path]  # the folders of packages, and the documents that they are of
 
@@ -255,29 +234,22 @@ class _Run:
             if plan is None:
                 from .pipeline import generate  # slow to import
 
-                with progress(str(target.spec), quiet=self.quiet) as report.begins:
+                with progress(str(target.spec), quiet=self.wanted.quiet) as report.begins:
                     plan = generate(*what)
-            self._tell(report.diagnostics)
+            self.wanted.tell(report.diagnostics)
             self._take(plan.folder, target.spec)
             if target.dist:
                 self._take(place_of(plan.folder, PYPROJECT), target.spec, "its distribution")
-            if isinstance(plan, Current):
-                _summarize(plan.folder, Outcome((), plan.files, (), ()), self.quiet or self.diff)
-                return 0
-            if self.diff:
-                click.echo(diff(plan, force=self.force), nl=False)
-                _tell_kept(plan.folder, plan.outcome(force=self.force))
-            if self.check:
-                if plan.clean:
-                    _summarize(plan.folder, plan.outcome(), self.quiet)
-                    return 0
-                from .cli_drift import command_of, tell_drift
+            named = target if self.named else None
 
-                tell_drift(plan, command_of(target if self.named else None, plan), self.form)
-                return 1
-            return 0 if self.diff else _write(plan, self.force, self.quiet)
+            def command(plan: Plan) -> str:
+                from .cli_drift import command_of
+
+                return command_of(named, plan)
+
+            return self.wanted.carry_out(plan, command)
         except Refused as refused:
-            self._tell(refused.diagnostics)
+            self.wanted.tell(refused.diagnostics)
             return exit_code(refused)
         except (Unwritable, OSError) as problem:  # the output folder, or where the summary goes
             click.echo(f"aoba-gen: {problem}", err=True)
@@ -290,43 +262,3 @@ class _Run:
             what = f"{what} goes to {folder}, where that of {other} is"
             hint = "give one of the two another 'package' or 'output' in [tool.aoba-gen]"
             raise Refused([Diagnostic("package-name", what, Location(str(spec), 1, 1), hint)])
-
-    def _tell(self, diagnostics: Sequence[Diagnostic]) -> None:
-        if self.form == "github" and diagnostics:
-            from .formats import as_github
-
-            click.echo(as_github(diagnostics, {}), nl=False)
-        else:
-            tell(diagnostics)
-
-
-def _write(plan: Plan, force: bool, quiet: bool) -> int:
-    outcome = apply(plan, force=force)
-    _summarize(plan.folder, outcome, quiet)
-    _tell_kept(plan.folder, outcome)
-    return 1 if outcome.kept else 0
-
-
-def _tell_kept(folder: Path, outcome: Outcome) -> None:
-    for path in outcome.kept:
-        click.echo(
-            f"{place_of(folder, path)}: kept, because it was edited by hand or is not ours; --force overwrites it",
-            err=True,
-        )
-
-
-def _summarize(folder: Path, outcome: Outcome, quiet: bool) -> None:
-    if quiet:
-        return
-    for verb, paths in (("wrote", outcome.written), ("removed", outcome.removed)):
-        for path in paths:
-            click.echo(f"{verb} {place_of(folder, path)}")
-    counts = {
-        "written": outcome.written,
-        "unchanged": outcome.unchanged,
-        "removed": outcome.removed,
-        "kept": outcome.kept,
-    }
-    click.echo(
-        f"{folder}: " + ", ".join(f"{len(paths)} {name}" for name, paths in counts.items() if paths)
-    )

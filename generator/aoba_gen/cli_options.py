@@ -50,24 +50,25 @@ def _optional() -> Mapping[str, str]:
     return OPTIONAL
 
 
+def with_side(command: Command) -> Command:
+    """The option that says for whom a document is read."""
+    return click.option(
+        "--side",
+        type=click.Choice(get_args(Side)),
+        help="Whom to generate for: the application that the document describes (default from 3.0 on), "
+        "or its peer (default in 2.x).",
+    )(command)
+
+
 def with_package(command: Command) -> Command:
     """The options that say what package a document gives."""
-    for option in (
-        click.option(
-            "--side",
-            type=click.Choice(get_args(Side)),
-            help="Whom to generate for: the application that the document describes (default from 3.0 on), "
-            "or its peer (default in 2.x).",
-        ),
-        click.option(
-            "--package",
-            callback=_package,
-            metavar="NAME",
-            help="Name of the package; by default the document's title in snake_case.",
-        ),
-    ):
-        command = option(command)
-    return command
+    named = click.option(
+        "--package",
+        callback=_package,
+        metavar="NAME",
+        help="Name of the package; by default the document's title in snake_case.",
+    )
+    return named(with_side(command))
 
 
 def with_disable(command: Command) -> Command:

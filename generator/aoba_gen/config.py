@@ -26,7 +26,7 @@ _SHARED: Final = (
 )
 _BREAKING: Final = ("accept",)
 _ACCEPT: Final = ("rule", "at", "reason")
-_OWN: Final = ("spec", "output", "package", "side", "templates", "dist")
+_OWN: Final = ("spec", "output", "package", "side", "templates", "dist", "docs")
 _RULE: Final = "config"
 
 Keys: TypeAlias = "tuple[str | int, ...]"
@@ -34,7 +34,7 @@ Keys: TypeAlias = "tuple[str | int, ...]"
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A document, the folder for its package, and the options that only it has."""
+    """A document, the folder for its package, and the options that only it has; `docs` is the folder for its pages."""
 
     spec: Path
     out: Path
@@ -42,6 +42,7 @@ class Target:
     side: Side | None = None
     templates: Path | None = None
     dist: bool = False
+    docs: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,11 +186,11 @@ class _Reader:
         if spec is None or out is None:
             return None
         chosen: Side | None = next((one for one in get_args(Side) if one == side), None)
-        templates = self._path(fields, "templates", where)
+        templates, docs = (self._path(fields, name, where) for name in ("templates", "docs"))
         dist = fields.get("dist", False)
         if not isinstance(dist, bool):
             self._wrong((*where, "dist"), f"'dist' should be true or false, not {shown(dist)}")
-        return Target(spec, out, package, chosen, templates, dist is True)
+        return Target(spec, out, package, chosen, templates, dist is True, docs)
 
     def _fields(self, table: object, known: tuple[str, ...], where: Keys) -> dict[str, object]:
         if not isinstance(table, dict):

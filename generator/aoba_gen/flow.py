@@ -11,6 +11,8 @@ from .model import Message, Model, Operation
 MOST: Final = 40
 """How many operations are drawn at most: nobody reads a longer drawing."""
 
+_LONG: Final = 40
+"""How many letters the names of several messages have together, if all of them are said."""
 CALLER: Final = 0
 CALLEE: Final = 1
 
@@ -66,6 +68,28 @@ def application_sends(model: Model, operation: Operation) -> bool:
     return (operation.action == "send") == (model.side == "described")
 
 
+def parties(model: Model, drawn: Flow, operation: Operation) -> tuple[str, str, bool]:
+    """Who sends the operation's messages and who receives them; whether it also goes the other way."""
+    names = {message.pointer for message in operation.messages}
+    for arrow in arrows(drawn.steps) if model.calls else ():
+        if arrow.message and arrow.message.pointer in names:
+            return drawn.parties[arrow.sender], drawn.parties[arrow.receiver], arrow.both
+    others, application = _parties(model)
+    if application_sends(model, operation):
+        return application, others, False
+    return others, application, False
+
+
+def arrows(steps: tuple[Step, ...]) -> Iterator[Arrow]:
+    """Every arrow, also those in groups."""
+    for step in steps:
+        if isinstance(step, Arrow):
+            yield step
+        else:
+            for branch in step.branches:
+                yield from arrows(branch.steps)
+
+
 def mermaid(drawn: Flow) -> str:
     """A sequence diagram in the language of Mermaid (11 or later, for arrows of both ways), ending in a newline."""
     lines = ["sequenceDiagram"]
@@ -109,18 +133,30 @@ def _operations(model: Model) -> Flow:
     steps: list[Step] = []
     for operation in model.operations[:MOST]:
         sender = 1 if application_sends(model, operation) else 0
-        names = " or ".join(message.name for message in operation.messages[:3])
-        more = len(operation.messages) - 3
-        text = f"{names} or {more} more" if more > 0 else names or operation.name
+        text = _any_of(operation.messages) or operation.name
         message = operation.messages[0] if len(operation.messages) == 1 else None
         steps.append(Arrow(sender, 1 - sender, text, message, operation))
         if operation.reply:
             answers = operation.reply.messages
-            text = " or ".join(each.name for each in answers)
             answer = answers[0] if len(answers) == 1 else None
-            steps.append(Arrow(1 - sender, sender, text, answer, operation, is_reply=True))
+            steps.append(
+                Arrow(1 - sender, sender, _any_of(answers), answer, operation, is_reply=True)
+            )
     omitted = max(0, len(model.operations) - MOST)
-    return Flow(("Client", model.title or "Application"), tuple(steps), omitted)
+    return Flow(_parties(model), tuple(steps), omitted)
+
+
+def _any_of(messages: tuple[Message, ...]) -> str:
+    """The names of messages, as many as can be read at a glance."""
+    names = [message.name for message in messages]
+    if len(names) > 1 and len(" or ".join(names)) > _LONG:
+        return f"{names[0]} or {len(names) - 1} more"
+    return " or ".join(names)
+
+
+def _parties(model: Model) -> tuple[str, str]:
+    """Who talks to the application, and the application."""
+    return "Client", model.title or "Application"
 
 
 def _call(model: Model) -> Flow:

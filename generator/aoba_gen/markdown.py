@@ -16,14 +16,14 @@ _PIECES: Final = re.compile(
 """What a line of Markdown may lead out with: code as a whole, an escape, or a mark."""
 _BARS: Final = re.compile(r" *(`{3,}|~{3,}) *([^`]*)")
 """What begins or ends a block of code."""
-_START: Final = re.compile(r"^(\d*)([-+=.)])")
+_START: Final = re.compile(r"^(\d{0,9})(?:(?<=\d)([.)])(?=\s|$)|(?<!\d)([-+=]))")
 """What begins a list or underlines a heading at the start of a line."""
 
 
 def plain(text: str) -> str:
     """A text on one line, which Markdown shows as it is."""
     marked = _MARKS.sub(r"\\\1", escaped(" ".join(text.split())))
-    return _START.sub(r"\1\\\2", marked)
+    return _START.sub(lambda found: f"{found[1]}\\{found[2] or found[3]}", marked)
 
 
 def code(text: str) -> str:
@@ -99,3 +99,11 @@ def link(text: str, anchor: str) -> str:
 def _longest(text: str) -> int:
     """How many backticks stand in a row at most."""
     return max((len(found) for found in re.findall("`+", text)), default=0)
+
+
+def address(text: str) -> str:
+    """Where a link leads, as it stands in the brackets behind its text."""
+    if re.fullmatch(r"[\w#:/.?=%~+@-]+", text):
+        return text
+    safe = re.sub(r"[<>\\|`\s]", lambda found: f"%{ord(found[0]):02X}", text)
+    return f"<{safe.replace('&', '&amp;')}>"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -21,7 +21,7 @@ from .validate import check_rules
 from .validate_parts import Written
 from .validate_structure import check_structure
 from .weight import exceeded
-from .write import Plan, plan, sealed
+from .write import Plan, Unwritable, plan, sealed
 
 
 def check(source: Source, report: Report, access: Access = Access()) -> Document:
@@ -59,35 +59,80 @@ def generate(
     Reads `spec` and the output folder, writes nothing. Raises `Refused` for a document that cannot be used and
     `Unwritable` for an output folder that cannot.
     """
-    with deadline(seconds_for(spec, report.limits)):
-        source = read(spec, report)
-        document = check(source, report, options.access)
-        model = _compile(document, package, report, options)
-    folder = out / model.package
+    source, document, model = _understood(spec, package, report, options)
     digests = {path: source.digest for path, source in document.files.items()}
     origin = parts(digests, model.package, options)
+    more = remembered(spec, package, report, options, digests) if document.lasting else {}
+
+    def files() -> dict[str, str]:
+        try:
+            return _files(model, options)
+        except Flawed as flaw:
+            report.error(
+                "unsafe-output",
+                f"nothing was written, as the package would not be what is allowed: {flaw}",
+                source.root.location,
+                "this is a bug of aoba-gen: please report it with the document",
+            )
+            raise Refused(report.diagnostics) from flaw
+
+    return _planned(source, out / model.package, origin, files, report, more)
+
+
+def generate_docs(spec: Path, folder: Path, report: Report, options: Options) -> Plan | Current:
+    """What writing the pages of `spec` into `folder` would change, if anything; raises as `generate` does."""
+    from .docs import FILES, TooLong, documentation  # most runs write none
+
+    source, document, model = _understood(spec, None, report, options)
+
+    def files() -> dict[str, str]:
+        try:
+            with _bounded(source, report):
+                return documentation(document, model, report.limits)
+        except TooLong as long:
+            message = (
+                f"the page would have more than {getattr(report.limits, long.name):,} {long.name}"
+            )
+            report.exceed(long.name, message, source.root.location)
+
+    if folder.resolve() in (here := Path.cwd().resolve(), *here.parents):
+        raise Unwritable(f"{folder}: the pages need a folder of their own, such as docs/api")
+    digests = {path: source.digest for path, source in document.files.items()}
+    made = _planned(source, folder, parts(digests, "docs", options), files, report)
+    others = [] if isinstance(made, Current) else [c for c in made.changes if c.path not in FILES]
+    if others:
+        raise Unwritable(f"{folder}: {others[0].path} was generated there; choose another folder")
+    return made
+
+
+def _understood(
+    spec: Path, package: str | None, report: Report, options: Options
+) -> tuple[Source, Document, Model]:
+    with deadline(seconds_for(spec, report.limits)):
+        source = read(spec, report)
+        return source, *check_and_compile(source, package, report, options)
+
+
+def _planned(
+    source: Source,
+    folder: Path,
+    origin: dict[str, str],
+    files: Callable[[], dict[str, str]],
+    report: Report,
+    more: Mapping[str, str] = {},
+) -> Plan | Current:
     seal = sealing(origin)
     unchanged = sealed(folder, seal)
     if unchanged is not None:
         return Current(folder, unchanged)
     try:
-        if document.lasting:
-            origin |= remembered(spec, package, report, options, digests)
         report.begins("render")
-        files = _files(model, options)
+        made = files()
         report.begins("write")
-        return plan(files, folder, seal, origin)
+        return plan(made, folder, seal, origin | {**more})
     except RecursionError:
         message = "what the package consists of stands too deep inside each other"
         report.exceed("recursion", message, source.root.location)
-    except Flawed as flaw:
-        report.error(
-            "unsafe-output",
-            f"nothing was written, as the package would not be what is allowed: {flaw}",
-            source.root.location,
-            "this is a bug of aoba-gen: please report it with the document",
-        )
-        raise Refused(report.diagnostics) from flaw
 
 
 def _files(model: Model, options: Options) -> dict[str, str]:

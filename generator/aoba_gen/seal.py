@@ -60,7 +60,8 @@ def parts(digests: Mapping[str, str], package: str, options: Options) -> dict[st
     """What determines the output, so that it can be said which of it has changed; `digests` are of the files read."""
     own = options.templates
     theirs = {path.relative_to(own).as_posix(): path for path in own.rglob("*")} if own else {}
-    ours = [*Path(__file__).parent.glob("*.py"), *TEMPLATES.glob("*.j2")]
+    here = Path(__file__).parent
+    ours = [*here.glob("*.py"), *here.glob("*.css"), *TEMPLATES.glob("*.j2")]
     return {
         "document": _digest(*(f"{path} {digest}" for path, digest in digests.items())),
         "generator": version("aoba-gen"),

@@ -1,0 +1,116 @@
+"""What a plan comes to, as the flags of a command say: written, shown, or held against the disk; and what is told of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+
+from .beside import place_of
+from .cli_options import Command, tell
+from .diagnostics import Diagnostic
+from .seal import Current
+from .write import Outcome, Plan, apply, diff
+
+
+def with_writing(command: Command) -> Command:
+    """The options that say what is to become of what was generated."""
+    for option in (
+        click.option("-q", "--quiet", is_flag=True, help="Print errors only."),
+        click.option(
+            "--format",
+            "form",
+            type=click.Choice(("text", "github")),
+            default="text",
+            show_default=True,
+            help="How --check prints what it finds, and errors: for people, or as annotations for GitHub.",
+        ),
+        click.option(
+            "--force",
+            is_flag=True,
+            help="Overwrite files that were edited by hand or are not ours.",
+        ),
+        click.option(
+            "--diff",
+            "show_diff",
+            is_flag=True,
+            help="Write nothing; print what would change as a unified diff.",
+        ),
+        click.option(
+            "--check", is_flag=True, help="Write nothing; exit 1 unless the output is as generated."
+        ),
+    ):
+        command = option(command)
+    return command
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What a command is to do with its plan, and how it tells of it: `form` is "text" or "github"."""
+
+    check: bool
+    diff: bool
+    force: bool
+    quiet: bool
+    form: str
+
+    def tell(self, diagnostics: Sequence[Diagnostic]) -> None:
+        """Print diagnostics."""
+        if self.form == "github" and diagnostics:
+            from .formats import as_github  # like the next, what most runs need not import
+
+            click.echo(as_github(diagnostics, {}), nl=False)
+        else:
+            tell(diagnostics)
+
+    def carry_out(self, plan: Plan | Current, command: Callable[[Plan], str]) -> int:
+        """Write, show or check; the exit code. `command` is what to run where the output is not as generated."""
+        if isinstance(plan, Current):
+            _summarize(plan.folder, Outcome((), plan.files, (), ()), self.quiet or self.diff)
+            return 0
+        if self.diff:
+            click.echo(diff(plan, force=self.force), nl=False)
+            _tell_kept(plan.folder, plan.outcome(force=self.force))
+        if self.check:
+            if plan.clean:
+                _summarize(plan.folder, plan.outcome(), self.quiet)
+                return 0
+            from .cli_drift import tell_drift
+
+            tell_drift(plan, command(plan), self.form)
+            return 1
+        return 0 if self.diff else _write(plan, self.force, self.quiet)
+
+
+def _write(plan: Plan, force: bool, quiet: bool) -> int:
+    outcome = apply(plan, force=force)
+    _summarize(plan.folder, outcome, quiet)
+    _tell_kept(plan.folder, outcome)
+    return 1 if outcome.kept else 0
+
+
+def _tell_kept(folder: Path, outcome: Outcome) -> None:
+    for path in outcome.kept:
+        click.echo(
+            f"{place_of(folder, path)}: kept, because it was edited by hand or is not ours; --force overwrites it",
+            err=True,
+        )
+
+
+def _summarize(folder: Path, outcome: Outcome, quiet: bool) -> None:
+    if quiet:
+        return
+    for verb, paths in (("wrote", outcome.written), ("removed", outcome.removed)):
+        for path in paths:
+            click.echo(f"{verb} {place_of(folder, path)}")
+    counts = {
+        "written": outcome.written,
+        "unchanged": outcome.unchanged,
+        "removed": outcome.removed,
+        "kept": outcome.kept,
+    }
+    click.echo(
+        f"{folder}: " + ", ".join(f"{len(paths)} {name}" for name, paths in counts.items() if paths)
+    )
