@@ -105,6 +105,15 @@ def test_nothing_by_an_absolute_place(cli: Cli, api: Path, tmp_path: Path, ref: 
     assert result.exit_code == 1 or "[remote-ref]" in result.stderr
 
 
+@pytest.mark.parametrize("name", ["spec.json:stream", "there:x.json"])
+def test_a_file_whose_name_looks_like_an_address(cli: Cli, tmp_path: Path, name: str) -> None:
+    put(tmp_path / "there:x.json", '{"type": "string"}')
+    spec = put(tmp_path / "spec.json", document(f"./{name}"))
+    result = cli(spec, "-o", tmp_path / "out")
+    assert result.exit_code == (0 if "there" in name else 1)
+    assert ("[ref-file]" in result.stderr) == ("there" not in name)
+
+
 def test_a_root_is_added(
     cli: Cli, api: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -129,6 +138,41 @@ def test_parts_are_shared_beside_the_document(cli: Cli, tmp_path: Path, name: st
     put(tmp_path / name / "parts.json", json.dumps({"$ref": "./deeper/more.yaml"}))
     put(tmp_path / name / "deeper" / "more.yaml", "type: string")
     assert cli(spec, "-o", tmp_path / "out").exit_code == 0
+
+
+SHARED_SECRETS = (
+    json.dumps({"password": SECRET}),
+    json.dumps([SECRET]),
+    json.dumps(SECRET),
+    json.dumps({"apiVersion": "v1", "kind": "Secret", "data": {"password": SECRET}}),
+    json.dumps({"type": "service_account", "private_key": SECRET}),
+    f"a: [{SECRET}",
+    f"a: {SECRET}\na: 1",
+    f"{SECRET}: &x\n  - *{SECRET}",
+    f"- !{SECRET} x",
+)
+
+
+@pytest.mark.parametrize("text", SHARED_SECRETS)
+def test_what_is_no_part_is_not_told_of_a_shared_file(cli: Cli, tmp_path: Path, text: str) -> None:
+    put(tmp_path / "shared" / "secret.yaml", text)
+    put(tmp_path / "shared" / f"{SECRET}.yaml", "{}")
+    pointers = ("", "#/password", "#/data", "#/data/password", "#/0", "#/nothing", "#x", "#/data/")
+    refs = [f"../shared/{name}.yaml{one}" for name in ("secret", "secrt") for one in pointers]
+    for ref in (refs[0], *refs):
+        spec = put(tmp_path / "api" / "spec.json", document(ref))
+        for result in (cli("validate", spec, "--format", "json"), cli(spec, "-o", tmp_path / "o")):
+            assert (result.exit_code, SECRET in result.output) == (1, False), result.output
+    assert not (tmp_path / "o").exists()
+
+
+@pytest.mark.parametrize("top", ["api", "common", "."])
+def test_what_is_shared_lies_in_the_same_checkout(cli: Cli, tmp_path: Path, top: str) -> None:
+    put(tmp_path / "common" / "parts.json", json.dumps(HELD))
+    put(tmp_path / top / ".git" / "HEAD", "")
+    spec = put(tmp_path / "api" / "spec.json", document("../common/parts.json"))
+    result = cli(spec, "-o", tmp_path / "out")
+    assert ("[ref-outside]" in result.stderr, SECRET in result.output) == (top != ".", False)
 
 
 def test_a_limit_on_files_and_bytes(cli: Cli, tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from aoba_gen import render as rendering
 from aoba_gen.diagnostics import Refused, Report
 from aoba_gen.load import Source, load
 from aoba_gen.pipeline import compile_model
+from conftest import Cli
 from attacks import BREAK_OUTS, CANARY, name_documents, text_documents
 
 TEXTS = list(text_documents())
@@ -123,3 +124,44 @@ def test_names_stay_names(first: int, tmp_path: Path) -> None:
                 ), place
             made += 1
     assert not list(tmp_path.rglob(f"*{CANARY}*"))
+
+
+@pytest.mark.parametrize("name", ["é\u0301", "Événement", "イベント", "ﬁ", "\u0e2d\u0e31"])
+def test_names_of_any_script_are_no_attack(tmp_path: Path, name: str) -> None:
+    """Where nothing tells messages apart, and so each is tried, and where calls are held."""
+    payloads: dict[str, Any] = {name: {"type": "null"}, f"{name}2": {}}
+    messages = {key: {"payload": payload} for key, payload in payloads.items()}
+    document = {
+        "asyncapi": "3.0.0",
+        "info": {"title": name, "version": "1"},
+        "channels": {name: {"address": "a", "messages": messages}},
+        "operations": {name: {"action": "send", "channel": {"$ref": f"#/channels/{name}"}}},
+    }
+    files = files_of(document, tmp_path)
+    used(files, tmp_path / "out")
+
+
+@pytest.mark.parametrize(
+    "template",
+    [
+        "{{ cycler.__init__.__globals__.os.system('touch RAN') }}",
+        "{{ model.__class__.__mro__[-1].__subclasses__() }}",
+        "{{ self._TemplateReference__context.environment.loader.searchpath.append('/') }}",
+        "{{ joiner.__init__.__builtins__['open']('RAN', 'w') }}",
+        "{{ ''|attr('__class__') }}",
+        "{% include '../../../etc/passwd' %}",
+        "{{ range(10 ** 9)|list }}",
+    ],
+)
+def test_the_templates_of_a_project_run_nothing_either(
+    cli: Cli, tmp_path: Path, root: Path, monkeypatch: pytest.MonkeyPatch, template: str
+) -> None:
+    """They come with a checkout, as its pyproject.toml does."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "own").mkdir()
+    (tmp_path / "own" / "client.py.j2").write_text(template)
+    (tmp_path / "pyproject.toml").write_text('[tool.aoba-gen]\ntemplates = "own"\n')
+    result = cli(root / "tests" / "cases" / "ping.yaml", "-o", "out")
+    assert result.exit_code == 1
+    assert "client.py.j2:1:1: the template fails" in result.stderr
+    assert not (tmp_path / "RAN").exists() and not (tmp_path / "out").exists()

@@ -7,6 +7,7 @@ import json
 import re
 import shutil
 import subprocess
+import tempfile
 import textwrap
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -285,6 +286,57 @@ def test_old_is_what_a_commit_holds(cli: Cli, pair: Path) -> None:
     for wrong in ("git:nowhere", "git:main:nothing.yaml", "git:--help"):
         result = cli("breaking", spec, "--against", wrong)
         assert (result.exit_code, result.stderr.startswith("aoba-gen: ")) == (2, True)
+
+
+@pytest.mark.parametrize(
+    "url", ["ext::sh -c touch% RAN", "RAN", "https://127.0.0.1:1/x", "ssh://h/x"]
+)
+def test_the_configuration_of_a_checkout_runs_nothing(cli: Cli, pair: Path, url: str) -> None:
+    """What git would run to fetch an object that is missing, and to look for changes."""
+    ran = pair / "ran"
+    settings = {
+        "core.repositoryformatversion": "1",
+        "extensions.partialClone": "origin",
+        "remote.origin.promisor": "true",
+        "remote.origin.url": url.replace("RAN", str(ran)),
+        "remote.origin.uploadpack": f"touch {ran};",
+        "core.sshCommand": f"touch {ran};",
+        "core.fsmonitor": f"touch {ran};",
+        "core.pager": f"touch {ran};",
+        "protocol.allow": "always",
+        "protocol.ext.allow": "always",
+    }
+    for words in (("init", "-q"), ("add", "."), ("commit", "-qm", "first")):
+        git(pair, *words)
+    blob = subprocess.check_output(["git", "rev-parse", "HEAD:old.yaml"], cwd=pair, text=True)
+    (pair / ".git" / "objects" / blob[:2] / blob[2:].strip()).unlink()
+    for name, value in settings.items():
+        git(pair, "config", name, value)
+    result = cli("breaking", "new.yaml", "--against", "git:HEAD:old.yaml")
+    assert result.exit_code == 2
+    assert result.stderr.startswith("aoba-gen: ")
+    assert not ran.exists()
+
+
+def test_a_commit_writes_where_it_is_exported_alone(cli: Cli, pair: Path) -> None:
+    """Git itself takes any name for a file."""
+    git(pair, "init", "-q")
+    body = (pair / "old.yaml").read_bytes()
+    blob = _object(pair, "blob", body)
+    inner = _object(pair, "tree", b"".join([b"100644 canary.yaml\0", blob]))
+    names = (b"..", b".", b".git")
+    entries = [b"40000 " + name + b"\0" + inner for name in names]
+    entries += [b"100644 old.yaml\0" + blob, b"100644 old.yaml/x.yaml\0" + blob]
+    text = f"tree {_object(pair, 'tree', b''.join(entries)).hex()}\nauthor a <a> 1 +0000\ncommitter a <a> 1 +0000\n\n"
+    commit = _object(pair, "commit", text.encode()).hex()
+    result = cli("breaking", "new.yaml", "--against", f"git:{commit}:old.yaml")
+    assert (result.exit_code, result.stderr.count("\n")) in {(2, 1), (1, 1)}, result.output
+    assert not list(Path(tempfile.gettempdir()).glob("canary.yaml"))
+
+
+def _object(folder: Path, kind: str, data: bytes) -> bytes:
+    words = ["git", "hash-object", "-w", "--literally", "-t", kind, "--stdin"]
+    return bytes.fromhex(subprocess.check_output(words, cwd=folder, input=data).decode().strip())
 
 
 def test_old_is_what_a_folder_holds(cli: Cli, pair: Path) -> None:

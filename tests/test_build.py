@@ -201,6 +201,28 @@ def test_a_document_may_have_no_schemas(
     assert (tmp_path / name / "models.py").read_text().endswith("annotations\n")
 
 
+@pytest.mark.parametrize("symbols", [{}, {"symbols": []}, {"symbols": {"a": ["b"]}}])
+def test_an_avro_enum_without_symbols_is_told(
+    tmp_path: Path, cli: Callable[..., Result], symbols: dict[str, object]
+) -> None:
+    avro = {"type": "enum", "name": "Kind", **symbols}
+    fields = [{"name": "f", "type": avro, "default": "a"}]
+    payload = {
+        "schemaFormat": "application/vnd.apache.avro;version=1.9.0",
+        "schema": {"type": "record", "name": "R", "fields": fields},
+    }
+    document = {
+        "asyncapi": "3.0.0",
+        "info": {"title": "T", "version": "1"},
+        "channels": {"c": {"address": "c", "messages": {"m": {"payload": payload}}}},
+    }
+    spec = tmp_path / "spec.json"
+    spec.write_text(json.dumps(document))
+    result = cli(spec, "-o", tmp_path / "out")
+    assert (result.exit_code, result.stderr.count("an enum lists its 'symbols'")) == (0, 1)
+    assert "f: Nullable[Any]" in (tmp_path / "out" / "t" / "models.py").read_text()
+
+
 @pytest.mark.parametrize("kind", [["null"], {"a": 1}, [["record"]], 3])
 def test_an_avro_type_of_any_shape_is_read_or_told(
     cli: Callable[..., Result], tmp_path: Path, kind: object

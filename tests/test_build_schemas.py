@@ -40,6 +40,7 @@ def generated(tmp_path_factory: pytest.TempPathFactory) -> Generated:
     said = {}
     for case in CASES:
         arguments = [str(case / "spec.yaml"), "-o", str(folder), "--package", f"case_{case.name}"]
+        arguments.append("--allow-slow-patterns")
         result = CliRunner().invoke(main, arguments)
         assert result.exit_code == 0, result.output
         said[case.name] = re.sub(r"[^\s(]*spec\.yaml", "spec.yaml", result.stderr)

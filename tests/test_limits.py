@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import random
 import time
+from pathlib import Path
 
 import aoba_voice_call_signaling as aoba
 import pytest
+from conftest import Cli
 
 from aoba_runtime import BadMessage, Checks, Message, UnsupportedMessage, limits
 from aoba_runtime.patterns import searcher
@@ -121,3 +124,41 @@ def test_a_decoder_raises_documented_errors_only() -> None:
     seed = random.randrange(2**32)
     print("seed", seed)
     fuzz(5_000, seed)
+
+
+SLOW = {
+    "type": "object",
+    "required": ["p"],
+    "properties": {"p": {"type": "string", "pattern": "^(?!b)"}},
+    "patternProperties": {"^(?=q).*1$": {"not": {"pattern": r"^(a)\1$"}}},
+}
+
+
+@pytest.mark.parametrize("allowed", [(), ("--allow-slow-patterns",), "pyproject.toml"])
+def test_slow_patterns_are_run_where_that_is_allowed(
+    cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, allowed: tuple[str, ...] | str
+) -> None:
+    message = {"messages": {"m": {"payload": SLOW}}}
+    document = {
+        "asyncapi": "3.0.0",
+        "info": {"title": f"Slow {len(allowed)}", "version": "1"},
+        "channels": {"c": {"address": "c", **message}},
+    }
+    (tmp_path / "spec.json").write_text(json.dumps(document))
+    if isinstance(allowed, str):
+        (tmp_path / allowed).write_text("[tool.aoba-gen]\nallow-slow-patterns = true\n")
+    monkeypatch.chdir(tmp_path)
+    result = cli("spec.json", "-o", ".", *(allowed if isinstance(allowed, tuple) else ()))
+    assert (result.exit_code, result.stderr.count("--allow-slow-patterns")) == (
+        0,
+        0 if allowed else 2,
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    package = importlib.import_module(f"slow_{len(allowed)}")
+    for text in ('{"p": "b"}', '{"p": "a", "q1": "aa"}'):
+        if allowed:
+            with pytest.raises(BadMessage):
+                package.decode(text)
+        else:
+            package.decode(text)
+    assert package.decode('{"p": "a", "q1": "ab"}')

@@ -42,10 +42,9 @@ _CALLED: Final = frozenset("""
     date_time heard milliseconds require_abi super together
     """.split())
 _CALLED_OF: Final = re.compile(
-    r"super\(\)\.__init__|self\._(hook|request|request_hook|send)|self\._client\.\w+|HEARD\.get"
-    r"|(models|signals)\.[A-Za-z]\w*|[A-Za-z_]\w*\.(model_rebuild|decode)"
+    r"super\(\)\.__init__|self\._(hook|request|request_hook|send)|HEARD\.get"
 )
-_SAYS: Final = re.compile(r"say_\w+")
+_CALLED_OF_ANY: Final = frozenset({"decode", "model_rebuild"})
 _BUILTINS: Final = frozenset("bool bytes dict float int list property str super tuple".split())
 _DUNDERS: Final = frozenset(
     "__all__ __checks__ __init__ __name__ __pydantic_extra__ __version__".split()
@@ -120,12 +119,18 @@ def _import(node: ast.ImportFrom) -> Iterator[tuple[str, ast.AST]]:
 
 
 def _may_call(called: ast.expr, bound: dict[str, str]) -> bool:
-    if isinstance(called, ast.Name):
-        stands_for = bound.get(called.id, called.id)
-        return stands_for in _CALLED or _SAYS.fullmatch(called.id) is not None
-    return (
-        isinstance(called, ast.Attribute) and _CALLED_OF.fullmatch(ast.unparse(called)) is not None
-    )
+    match called:  # by the syntax tree, where names may be of any script
+        case ast.Name(id=name):
+            return bound.get(name, name) in _CALLED or name.startswith("say_")
+        case ast.Attribute(value=ast.Name(id="models" | "signals"), attr=name):
+            return not name.startswith("_")
+        case ast.Attribute(value=ast.Attribute(value=ast.Name(id="self"), attr="_client")):
+            return True
+        case ast.Attribute(value=ast.Name(), attr=name) if name in _CALLED_OF_ANY:
+            return True
+        case ast.Attribute():
+            return _CALLED_OF.fullmatch(ast.unparse(called)) is not None
+    return False
 
 
 def _evaluated(node: ast.expr | None) -> Iterator[tuple[str, ast.AST]]:

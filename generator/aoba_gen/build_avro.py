@@ -65,6 +65,10 @@ class Avro:
         if kind is None:
             return self._unknown(place, place.value())
         name = place.text("type")
+        if name == "enum" and not _symbols(place):
+            message = "an enum lists its 'symbols', and here are none: any value is taken"
+            self._report.warn("avro-type", message, place.location, "add: symbols: [A, B]")
+            return Schema()
         if name in _NAMED:
             return self._named(name, place, namespace)
         if name in ("array", "map"):
@@ -137,9 +141,8 @@ class Avro:
 
     def _enum(self, python: str, place: Place) -> Enum:
         scope = names.Scope(f"the enum {python}", self._report)
-        listed = place.raw("symbols")
         members = {}
-        for item in listed.raw_items() if listed else ():
+        for item in _symbols(place):
             symbol = str(item.value())
             candidates = names.either(names.member(symbol), symbol)
             members[symbol] = EnumMember(symbol, scope.settle(symbol, item.location, *candidates))
@@ -176,6 +179,12 @@ class Avro:
             has_default=given,
             default=value,
         )
+
+
+def _symbols(place: Place) -> list[Place]:
+    """What an enum lists; nothing where it is none."""
+    listed = place.raw("symbols")
+    return list(listed.raw_items()) if listed else []
 
 
 def _full(name: str, namespace: str) -> str:

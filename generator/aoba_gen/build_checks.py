@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from typing import Final
 
 from .build_facts import Facts, Group, Part, bounds_of, follow
 from .build_keywords import (
     CHECKED,
     UNCHECKED,
-    UNCHECKED_PATTERN,
     is_annotation,
     is_checked,
     types_of,
+    unchecked,
 )
 from .diagnostics import Location, Report, shown
 from .load import Json, Object
@@ -71,7 +72,7 @@ class Checks:
     def group(self, group: Group) -> dict[str, Json] | None:
         """The check of a oneOf or anyOf; `None` after a warning where it cannot be written."""
         try:
-            return {group.keyword: [_plain(raw, (), [_SIZE]) for raw in group.members]}
+            return {group.keyword: [_plain(raw, (), _Left(self._report)) for raw in group.members]}
         except NotPlain as fault:
             where = group.part.place.key_location(group.keyword)
             self.not_enforced(where, group.keyword, fault)
@@ -89,7 +90,7 @@ class Checks:
             if keyword == "if" and not keywords & {"then", "else"}:
                 continue
             try:
-                check.update(_keyword(keyword, found, (), [_SIZE]))
+                check.update(_keyword(keyword, found, (), _Left(self._report)))
             except NotPlain as fault:
                 self.not_enforced(where, keyword, fault)
         if "if" in keywords and "if" not in check:
@@ -100,7 +101,7 @@ class Checks:
             described = part.get("properties")
             names = [name for name, _ in described.raw_fields()] if described else []
             try:
-                check["additionalProperties"] = _plain(extra, (), [_SIZE])
+                check["additionalProperties"] = _plain(extra, (), _Left(self._report))
                 check["properties"] = {name: True for name in names}
             except NotPlain as fault:
                 where = part.place.key_location("additionalProperties")
@@ -137,12 +138,20 @@ def merged(found: Iterable[dict[str, Json]]) -> dict[str, Json] | None:
     return check or None
 
 
-def json_schema(raw: Place) -> Json:
+@dataclass(slots=True)
+class _Left:
+    """How many keywords may still be said."""
+
+    report: Report
+    count: int = _SIZE
+
+
+def json_schema(raw: Place, report: Report) -> Json:
     """The schema at `raw` without references; raises `NotPlain`."""
-    return _plain(raw, (), [_SIZE])
+    return _plain(raw, (), _Left(report))
 
 
-def _plain(raw: Place, trail: tuple[str, ...], left: list[int]) -> Json:
+def _plain(raw: Place, trail: tuple[str, ...], left: _Left) -> Json:
     part = follow(raw)
     place = part.place
     if not isinstance(place.node, Object):
@@ -156,12 +165,12 @@ def _plain(raw: Place, trail: tuple[str, ...], left: list[int]) -> Json:
             raise _unchecked(keyword)
         found = place.get(keyword)
         if found is not None and keyword not in ("nullable", "format", "type"):
-            left[0] -= 1
-            if left[0] < 0:
+            left.count -= 1
+            if left.count < 0:
                 raise NotPlain(f"it takes more than {_SIZE} keywords to say", "say it in fewer")
             plain.update(_keyword(keyword, found, trail, left))
     plain.update(bounds_of(part))
-    _demand_checked([str(plain.get("pattern", ""))])
+    _demand_checked([str(plain.get("pattern", ""))], left.report)
     types = types_of(place)
     if types:
         kind: Json = types[0] if len(types) == 1 else [*types]
@@ -185,17 +194,15 @@ def _unchecked(keyword: str) -> NotPlain:
     return NotPlain(f"nothing here can check {shown(keyword)}", "say it with other keywords")
 
 
-def _demand_checked(patterns: Iterable[str]) -> None:
+def _demand_checked(patterns: Iterable[str], report: Report) -> None:
     for pattern in patterns:
-        if not is_checked(pattern):
-            reason = (
-                f"no engine here runs the pattern {shown(pattern)}, or none that is sure to end"
-            )
-            raise NotPlain(reason, UNCHECKED_PATTERN)
+        if not is_checked(pattern, report):
+            reason, hint = unchecked(pattern, report)
+            raise NotPlain(f"of the pattern {shown(pattern)}, {reason}", hint)
 
 
 def _keyword(
-    keyword: str, found: Place, trail: tuple[str, ...], left: list[int]
+    keyword: str, found: Place, trail: tuple[str, ...], left: _Left
 ) -> Iterator[tuple[str, Json]]:
     if keyword in _SINGLE and not (keyword == "items" and isinstance(found.value(), list)):
         raw = found
@@ -204,7 +211,7 @@ def _keyword(
         yield keyword, [_plain(raw, trail, left) for raw in found.raw_items()]
     elif keyword in _MAPS:
         if keyword == "patternProperties":
-            _demand_checked(pattern for pattern, _ in found.raw_fields())
+            _demand_checked([pattern for pattern, _ in found.raw_fields()], left.report)
         yield keyword, {name: _plain(raw, trail, left) for name, raw in found.raw_fields()}
     elif keyword == "dependencies":
         yield from _dependencies(found, trail, left)
@@ -212,9 +219,7 @@ def _keyword(
         yield keyword, found.value()
 
 
-def _dependencies(
-    found: Place, trail: tuple[str, ...], left: list[int]
-) -> Iterator[tuple[str, Json]]:
+def _dependencies(found: Place, trail: tuple[str, ...], left: _Left) -> Iterator[tuple[str, Json]]:
     """`dependencies` of draft 7 and before as the two keywords of 2019-09."""
     names: dict[str, Json] = {}
     schemas: dict[str, Json] = {}

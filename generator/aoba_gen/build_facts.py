@@ -11,11 +11,11 @@ from typing import Final, TypeAlias
 from .build_keywords import (
     BOUNDS,
     CONDITIONS,
-    UNCHECKED_PATTERN,
     is_annotation,
     is_checked,
     runs,
     types_of,
+    unchecked,
 )
 from .diagnostics import Report, shown
 from .load import Json, Object
@@ -255,15 +255,14 @@ class Facts:
                 merge = BOUNDS[keyword].get(kind)
                 if merge is None:
                     continue
-                if keyword == "pattern" and not is_checked(str(value)):
-                    if not pattern_fault(
-                        str(value)
-                    ):  # else it is no pattern, which the rules tell of
+                if keyword == "pattern" and not is_checked(str(value), self._report):
+                    reason, hint = unchecked(str(value), self._report)
+                    if not pattern_fault(str(value)):  # else the rules tell of it
                         self._report.warn(
                             "not-enforced",
-                            f"the pattern {shown(value)} is not checked: no engine here runs it, or none that is sure to end",
+                            f"the pattern {shown(value)} is not checked: {reason}",
                             part.place.key_location(keyword),
-                            UNCHECKED_PATTERN,
+                            hint,
                         )
                 elif not _is_native(keyword, value, kind):
                     checks.append({keyword: value})

@@ -85,13 +85,26 @@ def warn_unknown(place: Place, report: Report) -> None:
             )
 
 
-UNCHECKED_PATTERN: Final = "say it without lookaround or backreferences around what is repeated"
+UNCHECKED_PATTERN: Final = "say it without lookaround and backreferences"
 
 
-def is_checked(pattern: str) -> bool:
-    """Whether messages are checked against `pattern`: by pydantic's engine or, if that is sure to end, by Python's."""
-    if runs(pattern):
-        return True
+def is_checked(pattern: str, report: Report) -> bool:
+    """Whether messages are checked against `pattern`: by pydantic's engine or, where that is allowed, by Python's."""
+    return runs(pattern) or report.slow_patterns and _ends(pattern)
+
+
+def unchecked(pattern: str, report: Report) -> tuple[str, str]:
+    """Why messages are not checked against `pattern`, and what helps."""
+    if not report.slow_patterns and _ends(pattern):
+        reason = (
+            "only Python's own engine runs it, whose time grows with a power of the text's length"
+        )
+        return reason, f"{UNCHECKED_PATTERN}, or give --allow-slow-patterns"
+    return "no engine here runs it, or none that is sure to end", UNCHECKED_PATTERN
+
+
+def _ends(pattern: str) -> bool:
+    """Whether Python's engine runs `pattern` and is sure to end, on a text that is not long."""
     if _REPEATED_GROUP.search(pattern) or len(_REPETITION.findall(pattern)) > _MOST_REPETITIONS:
         return False
     try:

@@ -239,9 +239,9 @@ class _Types:
         )
         checks: dict[str, Json] = {}
         try:
-            checks["prefixItems"] = [json_schema(raw) for raw in raws]
+            checks["prefixItems"] = [json_schema(raw, self._report) for raw in raws]
             if rest is not None:
-                checks["items"] = json_schema(rest)
+                checks["items"] = json_schema(rest, self._report)
         except NotPlain as fault:
             Checks(self._report).not_enforced(listed.location, "the order of the items", fault)
             checks = {}

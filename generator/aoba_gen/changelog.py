@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from itertools import zip_longest
 from typing import Final
 
 from .compare_model import Verdict, Who
 from .compare_result import Change, Comparison
+from .markdown import code, inert
 
 _SECTIONS: Final = ("Breaking", "Added", "Changed", "Removed", "Documented")
 _THINGS: Final = re.compile("(?:channel|server|operation|reply|parameter)-(?!message)")
@@ -26,7 +28,7 @@ _WHOM: Final = {
 def changelog(found: Comparison) -> str:
     """The section of a changelog for the new version."""
     listed = [one for one in found.changes if not _implied(one, found.changes)]
-    lines = [f"## {found.new.version}", ""]
+    lines = [f"## {inert(found.new.version)}", ""]
     if not listed:
         return "\n".join([*lines, "Nothing has changed.", ""])
     for section in _SECTIONS:
@@ -95,9 +97,11 @@ def _sentence(text: str) -> str:
 
 
 def _marked(text: str) -> str:
-    """Names in quotes, methods and hooks as code."""
-    text = re.sub(r"(?<![\w'])(\w+\(\)|on_\w+)(?![\w'])", r"`\1`", text)
-    return re.sub(r"'([^'`]+)'", r"`\1`", text)
+    """Names in quotes, methods and hooks as code, all else as it reads."""
+    pieces = re.split(r"'([^'`]+)'|(?<![\w'])(\w+\(\)|on_\w+)(?![\w'])", text)
+    plain, names = pieces[::3], zip(pieces[1::3], pieces[2::3], strict=True)
+    coded = [code(quoted or bare) for quoted, bare in names]
+    return "".join(inert(one) + other for one, other in zip_longest(plain, coded, fillvalue=""))
 
 
 def _listed(words: Iterable[str]) -> str:

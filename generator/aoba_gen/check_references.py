@@ -16,6 +16,7 @@ from .references import (
     Lost,
     NoAnchor,
     NoFile,
+    Outside,
     References,
     Spot,
     reference,
@@ -169,6 +170,8 @@ def _tell(
             _tell_no_pointer(ref, location, report)
         case NoFile():
             _tell_no_file(ref, broken, references, location, report)
+        case Outside():
+            _tell_outside(ref, location, report)
         case Lost():
             _tell_lost(ref, broken, location, report)
         case Cycle():
@@ -212,6 +215,16 @@ def _tell_no_pointer(ref: str, location: Location, report: Report) -> None:
     )
 
 
+def _tell_outside(ref: str, location: Location, report: Report) -> None:
+    """Say that it may not be read, or is nothing that could be shared; not which, nor what else there is."""
+    report.error(
+        "ref-outside",
+        f"$ref {shown(ref)} leads out of the folder of the document",
+        location,
+        "--allow-ref-root DIR lets references read what lies in that folder",
+    )
+
+
 def _tell_no_file(
     ref: str, missing: NoFile, references: References, location: Location, report: Report
 ) -> None:
@@ -226,12 +239,7 @@ def _tell_no_file(
             "write it relative to the folder of this file, such as './schema.yaml'",
         )
     elif references.files.is_out_of_reach(missing.path):
-        report.error(
-            "ref-outside",
-            f"$ref {shown(ref)} leads out of the folder of the document",
-            location,
-            "--allow-ref-root DIR lets references read what lies in that folder",
-        )
+        _tell_outside(ref, location, report)
     else:
         file = references.files.file(missing.path)
         near = suggestion(file.name, references.files.beside(missing.path))

@@ -27,7 +27,7 @@ from .cli_options import (
 from .beside import PYPROJECT, place_of
 from .cli_outcome import Wanted, with_writing
 from .config import Config, Target
-from .diagnostics import Diagnostic, Location, Refused, Report, suggestion
+from .diagnostics import Diagnostic, Location, Refused, Report, escaped, suggestion
 from .options import Options, Side
 from .progress import progress
 from .seal import Current, current
@@ -252,7 +252,7 @@ class _Run:
             self.wanted.tell(refused.diagnostics)
             return exit_code(refused)
         except (Unwritable, OSError) as problem:  # the output folder, or where the summary goes
-            click.echo(f"aoba-gen: {problem}", err=True)
+            click.echo(escaped(f"aoba-gen: {problem}"), err=True)
             return 2
 
     def _take(self, folder: Path, spec: Path, what: str = "the package") -> None:

@@ -232,5 +232,5 @@ def _findings() -> Iterator[None]:
         tell(refused.diagnostics)
         sys.exit(2)
     except NoHistory as problem:
-        click.echo(f"aoba-gen: {problem}", err=True)
+        click.echo(escaped(f"aoba-gen: {problem}"), err=True)
         sys.exit(2)

@@ -20,7 +20,7 @@ from .cli_options import (
 )
 from .cli_outcome import Wanted, with_writing
 from .config import Config
-from .diagnostics import Refused, Report
+from .diagnostics import Refused, Report, escaped
 from .options import Options, Side
 from .pipeline import generate_docs
 from .write import Plan, Unwritable
@@ -105,5 +105,5 @@ def _run(
         wanted.tell(refused.diagnostics)
         return exit_code(refused)
     except (Unwritable, OSError) as problem:  # the output folder, or where the summary goes
-        click.echo(f"aoba-gen: {problem}", err=True)
+        click.echo(escaped(f"aoba-gen: {problem}"), err=True)
         return 2

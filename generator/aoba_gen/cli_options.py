@@ -24,6 +24,7 @@ _LIMITS: Final = tuple(f"{name}={getattr(Limits(), name)}" for name in NAMES)
 """Every limit with its default, as --limit takes it."""
 Command = TypeVar("Command", bound=Callable[..., Any])
 
+_SLOW: Final = "aoba_gen.slow_patterns"
 _USAGE_RULES: Final = frozenset({"config", "file-missing", "file-is-folder", "file-unreadable"})
 
 
@@ -96,6 +97,13 @@ def with_trust(command: Command) -> Command:
             help=f"Raise a limit on what a document may cost; can be given again. As it is: {', '.join(_LIMITS)}.",
         ),
         click.option(
+            "--allow-slow-patterns",
+            is_flag=True,
+            expose_value=False,
+            callback=_slow_patterns,
+            help="Check messages also against patterns with lookaround or backreferences, which only Python's own engine runs.",
+        ),
+        click.option(
             "--allow-remote",
             "hosts",
             multiple=True,
@@ -113,6 +121,10 @@ def with_trust(command: Command) -> Command:
     ):
         command = option(command)
     return command
+
+
+def _slow_patterns(context: click.Context, parameter: click.Parameter, value: bool) -> None:
+    context.meta[_SLOW] = value
 
 
 def _limits(
@@ -141,7 +153,10 @@ def configuration(
     """
     file = find_config()
     config = read_config(file, _optional, Report()) if file else Config()
-    report = Report((*config.disabled, *disabled), Limits(**{**config.limits, **(limits or {})}))
+    slow = config.slow_patterns or click.get_current_context().meta.get(_SLOW, False)
+    report = Report(
+        (*config.disabled, *disabled), Limits(**{**config.limits, **(limits or {})}), slow
+    )
     gc.set_threshold(20_000, 50, 1000)  # else a tenth of the time goes into collecting
     atexit.register(gc.freeze)  # and another one into looking for garbage at the very end
     sys.setrecursionlimit(report.limits.recursion)

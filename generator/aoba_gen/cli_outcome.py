@@ -10,7 +10,7 @@ import click
 
 from .beside import place_of
 from .cli_options import Command, tell
-from .diagnostics import Diagnostic
+from .diagnostics import Diagnostic, escaped
 from .seal import Current
 from .write import Outcome, Plan, apply, diff
 
@@ -94,7 +94,10 @@ def _write(plan: Plan, force: bool, quiet: bool) -> int:
 def _tell_kept(folder: Path, outcome: Outcome) -> None:
     for path in outcome.kept:
         click.echo(
-            f"{place_of(folder, path)}: kept, because it was edited by hand or is not ours; --force overwrites it",
+            escaped(
+                f"{place_of(folder, path)}: kept, because it was edited by hand or is not ours;"
+            )
+            + " --force overwrites it",
             err=True,
         )
 
@@ -104,7 +107,7 @@ def _summarize(folder: Path, outcome: Outcome, quiet: bool) -> None:
         return
     for verb, paths in (("wrote", outcome.written), ("removed", outcome.removed)):
         for path in paths:
-            click.echo(f"{verb} {place_of(folder, path)}")
+            click.echo(escaped(f"{verb} {place_of(folder, path)}"))
     counts = {
         "written": outcome.written,
         "unchanged": outcome.unchanged,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from dataclasses import asdict
 from pathlib import Path
@@ -23,7 +22,7 @@ from .cli_options import (
     with_trust,
 )
 from .diagnostics import Diagnostic, Refused, Severity
-from .formats import FORMATS
+from .formats import FORMATS, json_text
 from .limits import deadline, seconds_for
 from .options import Options, Side
 from .pipeline import compile_model, read
@@ -127,7 +126,7 @@ def model_command(
         with progress(str(spec)) as report.begins, deadline(seconds_for(spec, report.limits)):
             model = compile_model(read(spec, report), package, report, options)
     tell(report.diagnostics)
-    click.echo(json.dumps(asdict(model), indent=2, ensure_ascii=False))
+    click.echo(json_text(asdict(model)), nl=False)
 
 
 @click.command(

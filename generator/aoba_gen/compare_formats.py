@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import re
 from collections.abc import Callable, Mapping
 from typing import Final
 
@@ -11,7 +9,8 @@ from .compare import RULES
 from .compare_model import Verdict
 from .compare_result import Change, Comparison, counts
 from .diagnostics import Diagnostic, Severity, escaped
-from .formats import as_github, as_sarif
+from .formats import as_github, as_sarif, json_text
+from .markdown import code, inert
 
 _HEADINGS: Final = {
     Verdict.BREAKING: "Breaks clients",
@@ -42,7 +41,7 @@ def as_json(found: Comparison) -> str:
     ]
     versions = {"old": found.old.version, "new": found.new.version}
     table = {"versions": versions, "changes": changes, "counts": counts(found.changes)}
-    return json.dumps(table, indent=2, ensure_ascii=False) + "\n"
+    return json_text(table)
 
 
 def github(found: Comparison) -> str:
@@ -58,7 +57,7 @@ def sarif(found: Comparison) -> str:
 def as_markdown(found: Comparison) -> str:
     """A comment for a pull request."""
     title = f"{found.new.title}: {found.old.version} → {found.new.version}"
-    lines = [f"### {_safe(title)}", "", _summary(found), ""]
+    lines = [f"### {inert(title)}", "", _summary(found), ""]
     for verdict, heading in _HEADINGS.items():
         listed = [one for one in found.changes if one.verdict is verdict and not one.accepted]
         if listed:
@@ -70,14 +69,14 @@ def as_markdown(found: Comparison) -> str:
             )
             lines += ["", "| what | for whom | where | rule |", "|---|---|---|---|"]
             lines += [
-                f"| {_safe(_sentence(one))} | {_whom(one)} | `{one.new}` | `{one.rule}` |"
+                f"| {inert(_sentence(one))} | {_whom(one)} | {code(str(one.new))} | `{one.rule}` |"
                 for one in listed
             ]
             lines += ["", "</details>", ""] if many else [""]
     if accepted := [one for one in found.changes if one.accepted]:
         lines += ["**Accepted**", "", "| what | why | rule |", "|---|---|---|"]
         lines += [
-            f"| {_safe(_sentence(one))} | {_safe(one.accepted)} | `{one.rule}` |"
+            f"| {inert(_sentence(one))} | {inert(one.accepted)} | `{one.rule}` |"
             for one in accepted
         ]
         lines.append("")
@@ -153,8 +152,3 @@ def _summary(found: Comparison) -> str:
 
 def _sentence(one: Change) -> str:
     return f"{one.text}; {one.hint}" if one.hint and not one.accepted else one.text
-
-
-def _safe(text: str) -> str:
-    """A document's text as Markdown that says no more than that, on one line."""
-    return re.sub(r"([\\`*_{}\[\]<>|#@])", r"\\\1", escaped(text))

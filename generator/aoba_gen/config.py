@@ -21,6 +21,7 @@ _SHARED: Final = (
     "disable",
     "allow-ref-root",
     "allow-remote",
+    "allow-slow-patterns",
     "limits",
     "breaking",
 )
@@ -69,6 +70,7 @@ class Config:
     roots: tuple[Path, ...] = ()
     hosts: tuple[str, ...] = ()
     limits: Mapping[str, int] = field(default_factory=dict)
+    slow_patterns: bool = False
     accepts: tuple[Accept, ...] = ()
 
 
@@ -132,6 +134,7 @@ class _Reader:
             tuple(self._file.parent / root for root in self._texts(fields, "allow-ref-root")),
             tuple(self._texts(fields, "allow-remote")),
             dict(self._limits(fields.get("limits", {}))),
+            self._flag(fields, "allow-slow-patterns"),
             tuple(self._accepts(fields.get("breaking", {}))),
         )
 
@@ -141,6 +144,12 @@ class _Reader:
                 yield value
             else:
                 self._wrong((name,), f"{name!r} should list text, not {shown(value)}")
+
+    def _flag(self, fields: dict[str, object], name: str) -> bool:
+        value = fields.get(name, False)
+        if not isinstance(value, bool):
+            self._wrong((name,), f"{name!r} should be true or false, not {shown(value)}")
+        return value is True
 
     def _limits(self, table: object) -> Iterator[tuple[str, int]]:
         for name, value in self._fields(table, NAMES, ("limits",)).items():

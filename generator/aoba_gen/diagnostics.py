@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import islice
-from typing import NoReturn
+from typing import Final, NoReturn
 
 from .limits import Limits, raising
+
+_COMMAND: Final = re.compile(r"(?<=#)#(?=\[|vso\[)|^([^\S\n]*):(?=:)", re.MULTILINE | re.IGNORECASE)
+"""What the logs of GitHub and Azure take for a command: `##[` and `##vso[` wherever they stand, `::` where a line begins."""
 
 
 class Severity(StrEnum):
@@ -61,12 +65,19 @@ class Refused(Exception):
 class Report:
     """Collects the diagnostics of a run, so that all of them are shown at once.
 
-    Warnings of the rules that are `disabled` are dropped. `limits` are those of the run. `begins` is told of each pass.
+    Warnings of the rules that are `disabled` are dropped. `limits` are those of the run; `slow_patterns` says whether
+    messages may be checked against patterns that only Python's own engine runs. `begins` is told of each pass.
     """
 
-    def __init__(self, disabled: Iterable[str] = (), limits: Limits = Limits()) -> None:
+    def __init__(
+        self,
+        disabled: Iterable[str] = (),
+        limits: Limits = Limits(),
+        slow_patterns: bool = False,
+    ) -> None:
         self.disabled = frozenset(disabled)
         self.limits = limits
+        self.slow_patterns = slow_patterns
         self.begins: Callable[[str], None] = lambda name: None
         self._diagnostics: list[Diagnostic] = []
 
@@ -86,7 +97,7 @@ class Report:
 
     def scratch(self) -> Report:
         """An empty report under the same rules and limits."""
-        made = Report(self.disabled, self.limits)
+        made = Report(self.disabled, self.limits, self.slow_patterns)
         made.begins = self.begins
         return made
 
@@ -126,10 +137,17 @@ def suggestion(word: str, known: Iterable[str]) -> str:
 
 
 def escaped(text: str) -> str:
-    """The text on one line: control, bidirectional and invisible characters escaped."""
-    if text.isprintable():
+    """The text on one line: control, bidirectional and invisible characters escaped, and nothing in it a command."""
+    if not text.isprintable():
+        text = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+    return commanding_nothing(text)
+
+
+def commanding_nothing(text: str) -> str:
+    """The text with an escape, which a Python literal reads as the same, where a log would take it for a command."""
+    if "##" not in text and "::" not in text:
         return text
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+    return _COMMAND.sub(lambda found: f"{found[1] or ''}\\x{ord(found[0][-1]):02x}", text)
 
 
 def _rendered(value: object, limit: int, depth: int) -> str:

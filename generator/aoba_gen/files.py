@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import unquote, urljoin, urlsplit
 
 from .access import Access, Reach, located
-from .diagnostics import Location, Refused, Report
+from .diagnostics import Diagnostic, Location, Refused, Report
 from .load import Object, Source, load, load_text, source_of, source_of_text
 from .versions import version_of
 
@@ -78,7 +78,8 @@ class Files:
         if path == self._main.path.name:  # as long as the document has that name
             self._wanted.add(path)
             return ""
-        return path.replace("#", "%23")
+        path = path.replace("#", "%23")
+        return f"./{path}" if is_remote(path) else path  # a file called 'a:b'
 
     def file(self, path: str) -> Path:
         """Where the file with that path lies, as the user would name it."""
@@ -98,6 +99,10 @@ class Files:
             return not is_remote(path) and self._reach.real(self.file(path)) is None
         except (OSError, ValueError):  # no file can be so named
             return False
+
+    def is_shared(self, path: str) -> bool:
+        """Whether that file may hold more than what documents share, so that nothing else of it is to be told."""
+        return bool(path) and not is_remote(path) and self._reach.is_shared(self.file(path))
 
     def read(self, path: str, base: str) -> Source | None:
         """The file with that path, to which the file `base` refers; `None`, and its faults reported, when it is broken.
@@ -119,7 +124,12 @@ class Files:
                 self._sources[path] = source
                 own = version_of(source.root) if isinstance(source.root, Object) else None
                 self._versions[path] = own or self._versions[base]
-            self._report.extend(report.diagnostics)
+            told = report.diagnostics
+            if told and self.is_shared(path):  # they may show what it holds
+                self._sources[path] = None
+                message = "this file is no YAML or JSON that documents could share"
+                told = (Diagnostic("ref-outside", message, Location(str(self.file(path)), 1, 1)),)
+            self._report.extend(told)
         return self._sources[path]
 
     def _read(self, path: str, report: Report) -> Source:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import PurePath
 from typing import Final
 
-from .diagnostics import Diagnostic, Severity
+from .diagnostics import Diagnostic, Severity, escaped
 
 _SARIF: Final = "https://json.schemastore.org/sarif-2.1.0.json"
 
@@ -32,7 +32,7 @@ def as_json(found: Sequence[Diagnostic], rules: Mapping[str, str]) -> str:
         for one in found
     ]
     counts = {f"{kind}s": sum(one.severity is kind for one in found) for kind in Severity}
-    return _dumped({"diagnostics": diagnostics, **counts})
+    return json_text({"diagnostics": diagnostics, **counts})
 
 
 def as_github(found: Sequence[Diagnostic], rules: Mapping[str, str]) -> str:
@@ -44,7 +44,7 @@ def as_github(found: Sequence[Diagnostic], rules: Mapping[str, str]) -> str:
         told = ",".join(
             f"{key}={_property(value)}" for key, value in (where | {"title": one.rule}).items()
         )
-        text = f"{one.message}\n{one.hint}" if one.hint else one.message
+        text = "\n".join(escaped(part) for part in (one.message, one.hint) if part)
         lines.append(f"::{one.severity} {told}::{_data(text)}\n")
     return "".join(lines)
 
@@ -83,7 +83,7 @@ def as_sarif(found: Sequence[Diagnostic], rules: Mapping[str, str]) -> str:
         for one in found
     ]
     run = {"tool": {"driver": driver}, "columnKind": "unicodeCodePoints", "results": results}
-    return _dumped({"$schema": _SARIF, "version": "2.1.0", "runs": [run]})
+    return json_text({"$schema": _SARIF, "version": "2.1.0", "runs": [run]})
 
 
 FORMATS: Final[Mapping[str, Callable[[Sequence[Diagnostic], Mapping[str, str]], str]]] = {
@@ -94,8 +94,11 @@ FORMATS: Final[Mapping[str, Callable[[Sequence[Diagnostic], Mapping[str, str]], 
 }
 
 
-def _dumped(value: object) -> str:
-    return json.dumps(value, indent=2, ensure_ascii=False) + "\n"
+def json_text(value: object) -> str:
+    """A value as JSON for people and logs: what does not show is escaped, and no log takes a text for a command."""
+    text = json.dumps(value, indent=2, ensure_ascii=False) + "\n"
+    shows = (c if c.isprintable() or c == "\n" else json.dumps(c)[1:-1] for c in text)
+    return "".join(shows).replace("##", "#\\u0023")
 
 
 def _data(text: str) -> str:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import re
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from tempfile import TemporaryDirectory
+from tempfile import TemporaryDirectory, TemporaryFile
 from typing import Final
 
 KINDS: Final = frozenset(
@@ -15,6 +17,16 @@ KINDS: Final = frozenset(
     " .xsd .yaml .yml".split()
 )
 """Endings of the files that a document may refer to."""
+_BYTES: Final = 64 * 2**20
+"""What the documents of one commit may have together."""
+_SAFE: Final = ("--no-pager", "-c", "core.fsmonitor=false", "-c", "safe.bareRepository=explicit")
+_CLOSED: Final = {
+    "GIT_ALLOW_PROTOCOL": "",
+    "GIT_NO_LAZY_FETCH": "1",
+    "GIT_OPTIONAL_LOCKS": "0",
+    "GIT_TERMINAL_PROMPT": "0",
+}
+"""A checkout may come from a stranger, and its configuration name programs for git to run, as where an object is missing."""
 
 
 class NoHistory(Exception):
@@ -70,35 +82,67 @@ def past(given: str, spec: Path) -> Iterator[Past]:
 
 def _export(top: Path, commit: str, target: Path) -> None:
     """Write every file of a commit that a document may refer to below `target`."""
-    listed = git(top, "ls-tree", "-r", "-z", "--full-tree", commit).decode(
-        "utf-8", "surrogateescape"
-    )
+    listed = git(top, "ls-tree", "-r", "-l", "-z", "--full-tree", commit)
     blobs: list[tuple[str, str]] = []
-    for line in listed.split("\0"):
+    room = _BYTES
+    for line in listed.decode("utf-8", "surrogateescape").split("\0"):
         about, _, name = line.partition("\t")
-        mode, _, blob = about.partition(" blob ")
-        if mode.startswith("100") and PurePosixPath(name).suffix.lower() in KINDS:
-            blobs.append((blob, name))
+        if not re.fullmatch(r"100\d+ blob [0-9a-f]+ +\d+", about) or not _is_document(name):
+            continue
+        _, _, blob, size = about.split()
+        room -= int(size)
+        if room < 0:
+            raise NoHistory(f"the documents of {commit} have more than {_BYTES // 2**20} MiB")
+        blobs.append((blob, name))
     answer = git(top, "cat-file", "--batch", given="".join(f"{blob}\n" for blob, _ in blobs))
     start = 0
-    for _, name in blobs:
+    for blob, name in blobs:
         end = answer.index(b"\n", start)
-        size = int(answer[start:end].rpartition(b" ")[2])
+        length = answer[start:end].rpartition(b" ")[2]
+        if not length.isdigit():
+            raise NoHistory(f"git has no {name!r} of {commit} here; fetch it first")
         place = target / name
-        place.parent.mkdir(parents=True, exist_ok=True)
-        place.write_bytes(answer[end + 1 : end + 1 + size])
-        start = end + size + 2
+        try:
+            place.parent.mkdir(parents=True, exist_ok=True)
+            place.write_bytes(answer[end + 1 : end + 1 + int(length)])
+        except OSError as fault:  # no file system takes every name
+            raise NoHistory(f"{name!r} cannot be looked at: {fault.strerror}") from None
+        start = end + int(length) + 2
+
+
+def _is_document(name: str) -> bool:
+    """Whether a document may refer to the file of that name, and it lies in its commit: git itself takes any name."""
+    parts = name.split("/")
+    return PurePosixPath(name).suffix.lower() in KINDS and not {"", ".", "..", ".git"} & {*parts}
 
 
 def git(folder: Path, *words: str, given: str = "") -> bytes:
-    """What git prints to these words in a folder; raises NoHistory with the last line of what it says is wrong."""
-    try:
-        done = subprocess.run(
-            ["git", *words], cwd=folder, input=given.encode(), capture_output=True, check=False
-        )
-    except OSError as fault:
-        raise NoHistory(f"git cannot be run: {fault.strerror}") from None
-    if done.returncode:
-        told = done.stderr.decode(errors="replace").strip().splitlines()
-        raise NoHistory(f"git {words[0]}: {told[-1] if told else done.returncode}")
-    return done.stdout
+    """What git prints to these words in a folder; raises NoHistory with the last line of what it says is wrong.
+
+    It runs no program and connects to nothing, whatever the checkout's own configuration asks for.
+    """
+    with TemporaryFile() as asked, TemporaryFile() as wrong:
+        asked.write(given.encode())
+        asked.seek(0)
+        try:
+            process = subprocess.Popen(
+                ["git", *_SAFE, *words],
+                cwd=folder,
+                env={**os.environ, **_CLOSED},
+                stdin=asked,
+                stdout=subprocess.PIPE,
+                stderr=wrong,
+            )
+        except OSError as fault:
+            raise NoHistory(f"git cannot be run: {fault.strerror}") from None
+        with process:
+            assert process.stdout
+            said = process.stdout.read(2 * _BYTES)
+            if len(said) == 2 * _BYTES:
+                process.kill()
+                raise NoHistory(f"git {words[0]}: there is too much to look at")
+        if process.returncode:
+            wrong.seek(0)
+            told = wrong.read().decode(errors="replace").strip().splitlines()
+            raise NoHistory(f"git {words[0]}: {told[-1] if told else process.returncode}")
+        return said

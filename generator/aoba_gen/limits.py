@@ -33,8 +33,8 @@ class Limits:
     recursion: int = 5_000
     """How far Python may recurse while it follows schemas from one to the next; some 1,000 schemas."""
     seconds: int = 4
-    """The processor time for understanding a document, until it is known what is to be generated; as much again for
-    each full MiB of its file."""
+    """The processor time for understanding a document, until it is known what is to be generated, and as much again for
+    each full MiB of its file; then for writing the code, and as much again for each full 16 KiB."""
     parts: int = 100_000
     """What the package is made of: classes, fields, enum members, messages, operations, parameters."""
     characters: int = 16 * 1024**2
@@ -52,6 +52,15 @@ def seconds_for(document: Path, limits: Limits) -> int:
     """The processor time that the document in a file may take to understand."""
     size = document.stat().st_size if document.is_file() else 0
     return limits.seconds * (1 + min(size, limits.bytes) // 2**20)
+
+
+def seconds_for_writing(document: Path, limits: Limits) -> int:
+    """The processor time that the package of the document in a file may take to write out.
+
+    Code takes a hundred times as long as the text that asks for it, so this grows with each 16 KiB of the file.
+    """
+    size = document.stat().st_size if document.is_file() else 0
+    return limits.seconds * (1 + min(size, limits.bytes) // 2**14)
 
 
 def raising(name: str) -> str:
@@ -74,7 +83,7 @@ def deadline(seconds: int) -> Iterator[None]:
         return
     try:
         before = signal.signal(signal.SIGVTALRM, _too_slow)
-        signal.setitimer(signal.ITIMER_VIRTUAL, seconds)
+        signal.setitimer(signal.ITIMER_VIRTUAL, seconds, 1)  # again, where something swallows it
     except (AttributeError, ValueError):  # Windows; another thread
         yield
         return

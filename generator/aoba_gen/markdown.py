@@ -19,6 +19,14 @@ _BARS: Final = re.compile(r" *(`{3,}|~{3,}) *([^`]*)")
 _START: Final = re.compile(r"^(\d{0,9})(?:(?<=\d)([.)])(?=\s|$)|(?<!\d)([-+=]))")
 """What begins a list or underlines a heading at the start of a line."""
 
+_ACTIVE: Final = re.compile(r"(?<=[@#])(?=\w)|(?<=:)(?=//)|(?<=www)(?=\.)", re.IGNORECASE)
+"""Where a mention, the number of an issue or an address goes on: in a comment GitHub takes it for one, escaped or not."""
+
+
+def inert(text: str) -> str:
+    """A text on one line, which a comment shows as it is: nobody is told of it, and it leads nowhere."""
+    return _ACTIVE.sub("<!-- -->", plain(text))
+
 
 def plain(text: str) -> str:
     """A text on one line, which Markdown shows as it is."""

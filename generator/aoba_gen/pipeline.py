@@ -10,7 +10,7 @@ from .access import Access
 from .beside import PYPROJECT, README
 from .build import build
 from .diagnostics import Location, Refused, Report
-from .limits import TooSlow, deadline, seconds_for
+from .limits import TooSlow, deadline, seconds_for, seconds_for_writing
 from .load import Scalar, Source, load
 from .model import Model
 from .options import Options
@@ -61,7 +61,7 @@ def generate(
     """
     source, document, model = _understood(spec, package, report, options)
     digests = {path: source.digest for path, source in document.files.items()}
-    origin = parts(digests, model.package, options)
+    origin = parts(digests, model.package, options, report)
     more = remembered(spec, package, report, options, digests) if document.lasting else {}
 
     def files() -> dict[str, str]:
@@ -98,7 +98,7 @@ def generate_docs(spec: Path, folder: Path, report: Report, options: Options) ->
     if folder.resolve() in (here := Path.cwd().resolve(), *here.parents):
         raise Unwritable(f"{folder}: the pages need a folder of their own, such as docs/api")
     digests = {path: source.digest for path, source in document.files.items()}
-    made = _planned(source, folder, parts(digests, "docs", options), files, report)
+    made = _planned(source, folder, parts(digests, "docs", options, report), files, report)
     others = [] if isinstance(made, Current) else [c for c in made.changes if c.path not in FILES]
     if others:
         raise Unwritable(f"{folder}: {others[0].path} was generated there; choose another folder")
@@ -127,9 +127,13 @@ def _planned(
         return Current(folder, unchanged)
     try:
         report.begins("render")
-        made = files()
+        with deadline(seconds_for_writing(source.path, report.limits)):
+            made = files()
         report.begins("write")
         return plan(made, folder, seal, origin | {**more})
+    except TooSlow:
+        message = "the package takes too long to write, for a document of that size"
+        report.exceed("seconds", message, source.root.location)
     except RecursionError:
         message = "what the package consists of stands too deep inside each other"
         report.exceed("recursion", message, source.root.location)

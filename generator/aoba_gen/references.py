@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Final
 from urllib.parse import unquote, urljoin
 
+from .access import is_part
 from .files import Files, is_absolute
 from .load import Array, Node, Object, Scalar
 
@@ -79,6 +80,10 @@ class NoFile(Broken):
     def __init__(self, reference: Spot, path: str) -> None:
         super().__init__(reference)
         self.path = path
+
+
+class Outside(Broken):
+    """The file is reached for what documents share, and the reference leads to nothing of that kind."""
 
 
 class NoAnchor(Broken):
@@ -158,6 +163,18 @@ class References:
 
     def _target(self, spot: Spot, ref: str, active: dict[str, None]) -> Spot:
         """Where one reference leads, be that a reference again."""
+        try:
+            target = self._leads(spot, ref, active)
+        except Lost as lost:
+            if self.files.is_shared(lost.spot.file):
+                raise Outside(spot) from None
+            raise
+        if target.pointer != spot.pointer and self.files.is_shared(target.file):
+            if not isinstance(target.node, Object) or not is_part(target.node.fields):
+                raise Outside(spot)
+        return target
+
+    def _leads(self, spot: Spot, ref: str, active: dict[str, None]) -> Spot:
         name, _, fragment = ref.partition("#")
         root = self._root(spot, ref, name)
         if root is None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from .allowed import Forbidden, check_allowed
-from .diagnostics import Diagnostic, Location, Refused, shown, suggestion
+from .diagnostics import Diagnostic, Location, Refused, commanding_nothing, shown, suggestion
 from .model import Model
 from .options import TEMPLATES
 from .prose import WIDTH, docstring, literal
@@ -32,12 +32,12 @@ def render(model: Model, templates: Path | None = None) -> dict[str, str]:
     template of the user's. What the user's own templates write may be anything.
     """
     from jinja2 import (
-        Environment,
         FileSystemLoader,
         StrictUndefined,
     )  # like black: slow, and most runs change nothing
+    from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-    environment = Environment(
+    environment = ImmutableSandboxedEnvironment(  # the user's own may come with a checkout
         loader=FileSystemLoader([*([templates] if templates else []), TEMPLATES]),
         undefined=StrictUndefined,
         autoescape=False,  # what is written is Python: every text goes through `literal` or `docstring`
@@ -139,6 +139,8 @@ def _formatted(path: str, text: str, templates: Path | None) -> str:
         # Class by class where a file may be long: half the memory, and what is right is not read twice.
         parts = _classes(text) if path == "models.py" and not is_own else [text.rstrip() + "\n"]
         formatted = "\n\n".join(black.format_str(part, mode=mode) for part in parts)
+        if not is_own:
+            formatted = commanding_nothing(formatted)  # --diff shows it, also in the logs of CI
         tree = ast.parse(formatted)
     except (InvalidInput, SyntaxError, ValueError, RecursionError, MemoryError) as error:
         if is_own:

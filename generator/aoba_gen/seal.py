@@ -49,24 +49,27 @@ def current(
         known = origin_on_disk(folder)
         if known.get(_CALL) == call and _READ in known:
             digests = _read(spec, known[_READ], report, options)
-            seal = sealing(parts(digests, folder.name, options)) if digests else ""
+            seal = sealing(parts(digests, folder.name, options, report)) if digests else ""
             files = sealed(folder, seal)
             if files is not None:
                 return Current(folder, files)
     return None
 
 
-def parts(digests: Mapping[str, str], package: str, options: Options) -> dict[str, str]:
+def parts(
+    digests: Mapping[str, str], package: str, options: Options, report: Report
+) -> dict[str, str]:
     """What determines the output, so that it can be said which of it has changed; `digests` are of the files read."""
     own = options.templates
     theirs = {path.relative_to(own).as_posix(): path for path in own.rglob("*")} if own else {}
+    flags = (["dist"] if options.dist else []) + (["slow"] if report.slow_patterns else [])
     here = Path(__file__).parent
     ours = [*here.glob("*.py"), *here.glob("*.css"), *TEMPLATES.glob("*.j2")]
     return {
         "document": _digest(*(f"{path} {digest}" for path, digest in digests.items())),
         "generator": version("aoba-gen"),
         "build": _digest(*_digests({path.name: path for path in ours})),
-        "options": _digest(package, options.side or "", *(["dist"] if options.dist else [])),
+        "options": _digest(package, options.side or "", *flags),
         "templates": _digest(*_digests(theirs)),
     }
 
@@ -89,7 +92,7 @@ def remembered(
 def _call(spec: Path, package: str | None, report: Report, options: Options) -> str:
     """All but the bytes of files that decides what a run says of a document."""
     is_json = spec.name.lower().endswith(".json")  # which says how it is read
-    asked = (package, options.side, options.dist, sorted(report.disabled))
+    asked = (package, options.side, options.dist, report.slow_patterns, sorted(report.disabled))
     return _digest(json.dumps((is_json, asked, astuple(report.limits))))
 
 

@@ -91,6 +91,8 @@ class Values:
             return [self._fault(error) for error, _ in zip(errors, range(_SHOWN))]
         except RecursionError:  # a schema that is its own part allows what its other parts do
             return []
+        except OverflowError:  # an integer that no double holds, held against one: nobody can tell
+            return []
 
     @cached_property
     def _validator(self) -> Draft7Validator:
