@@ -87,9 +87,8 @@ class _Types:
         if not facts.values and facts.has("const"):
             self._refuse_constant()
         schema = values_schema(facts)
-        if isinstance(schema.const, str) or all(
-            isinstance(value, str) for value in schema.literals
-        ):
+        texts = schema.literals if schema.const is None else (schema.const,)
+        if texts and all(isinstance(value, str) for value in texts):
             for part in facts.parts:
                 if part.get("enum") is None or not (part.by_ref or part.place.key):
                     continue

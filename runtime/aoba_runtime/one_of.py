@@ -7,7 +7,15 @@ from collections.abc import Sequence
 from typing import Any, Final, get_args
 
 from pydantic import GetCoreSchemaHandler, TypeAdapter, ValidationError, ValidationInfo
-from pydantic_core import CoreSchema, PydanticCustomError, SchemaSerializer, core_schema
+from pydantic_core import (
+    CoreSchema,
+    PydanticCustomError,
+    SchemaSerializer,
+    SchemaValidator,
+    core_schema,
+)
+
+from .wire import received
 
 _WIRE: Final = SchemaSerializer(core_schema.any_schema())
 
@@ -21,28 +29,34 @@ class OneOf:
     def __get_pydantic_core_schema__(
         self, source: Any, handler: GetCoreSchemaHandler
     ) -> CoreSchema:
-        members: list[TypeAdapter[Any]] = []  # made when first needed: they may not be complete yet
+        members: list[SchemaValidator] = []  # made when first needed: they may not be complete yet
 
-        def received(value: object, info: ValidationInfo) -> object:
+        def only(value: object, info: ValidationInfo) -> object:
             if info.mode == "json":
-                members.extend(map(TypeAdapter, () if members else get_args(source)))
+                members.extend(map(_received, () if members else get_args(source)))
                 _demand_one(value, members)
             return value
 
-        return core_schema.with_info_after_validator_function(received, handler(source))
+        return core_schema.with_info_after_validator_function(only, handler(source))
 
     def __repr__(self) -> str:
         return "OneOf()"
 
 
-def _demand_one(value: object, members: Sequence[TypeAdapter[Any]]) -> None:
+def _received(kind: Any) -> SchemaValidator:
+    """What decodes a member: it fills nothing in, as a constructor does."""
+    schema = received(TypeAdapter(kind).core_schema)
+    return SchemaValidator(schema, {"allow_inf_nan": False}, _use_prebuilt=False)
+
+
+def _demand_one(value: object, members: Sequence[SchemaValidator]) -> None:
     wire = _WIRE.to_python(value, mode="json", by_alias=True, exclude_unset=True)
     data = json.dumps(wire)
     if sum(_takes(member, data) for member in members) > 1:
         raise PydanticCustomError("one_of", "Input should be only one of what it may be")
 
 
-def _takes(member: TypeAdapter[Any], data: str) -> bool:
+def _takes(member: SchemaValidator, data: str) -> bool:
     try:
         member.validate_json(data, strict=True, by_alias=True, by_name=False)
     except ValidationError:
