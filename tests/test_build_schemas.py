@@ -118,6 +118,25 @@ def test_refuses(
         message_of(generated, case, name, monkeypatch).decode(json.dumps(value))
 
 
+def test_a_default_of_objects_is_made_anew_and_sent_once_changed(
+    generated: Generated, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    case = next(case for case in CASES if case.name == "default_objects")
+    message = message_of(generated, case, "Drawing", monkeypatch)
+    models = importlib.import_module("case_default_objects.models")
+    drawing = models.Drawing()
+    assert message.encode(drawing) == b"{}"
+    circle, label = message.decode(b"{}").shapes
+    assert circle == models.ShapeCircle(class_=models.Pen.FINE, centre=models.Point(x=1, y=2.5))
+    assert isinstance(label, models.ShapeLabel)
+    assert (drawing.ends, drawing.inside.by_default_) == ((models.Point(x=9, y=9), "round"), True)
+    assert drawing.named["title"].pen is models.Pen.NONE
+    assert drawing.size.model_dump() == {"x": 4, "y": 3, "unit-of": "mm"}
+    drawing.origin.x = 7
+    assert json.loads(message.encode(drawing)) == {"origin": {"x": 7, "y": 0}}
+    assert models.Drawing().origin.x == 0
+
+
 @pytest.mark.parametrize("case", CASES, ids=lambda case: str(case.name))
 def test_says(generated: Generated, case: Path, cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
     """What is warned of stands in `said.txt`, to the letter; nothing is where that is not there. Validation says no less."""

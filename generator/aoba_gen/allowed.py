@@ -23,7 +23,7 @@ _IMPORTS: Final = {
         "__future__": "annotations",
         "aoba_runtime": """
             Channel Checks Client Hook Message Nullable OneOf Operation Parameter RequestHook Server Transport Uuid
-            Variable WireModel new_uuid now_milliseconds require_abi signals
+            Variable WireModel by_default new_uuid now_milliseconds require_abi signals
             """,
         "aoba_runtime.plug": "CallPlug Hear date_time heard milliseconds together",
         "aoba_runtime.signals": "EndReason",
@@ -38,13 +38,13 @@ _IMPORTS: Final = {
 _BESIDE: Final = frozenset("calls client messages models operations".split())
 """The modules of the package itself, from which anything may be imported."""
 _CALLED: Final = frozenset("""
-    Calls Channel Checks Field MappingProxyType Message OneOf Operation Parameter Server TypeAliasType Variable get_args
-    date_time heard milliseconds require_abi super together
+    Calls Channel Checks Field MappingProxyType Message OneOf Operation Parameter Server TypeAliasType Variable by_default
+    get_args date_time heard milliseconds require_abi super together
     """.split())
 _CALLED_OF: Final = re.compile(
     r"super\(\)\.__init__|self\._(hook|request|request_hook|send)|HEARD\.get"
 )
-_CALLED_OF_ANY: Final = frozenset({"decode", "model_rebuild"})
+_CALLED_OF_ANY: Final = frozenset({"decode", "model_rebuild", "model_validate"})
 _BUILTINS: Final = frozenset("bool bytes dict float int list property str super tuple".split())
 _DUNDERS: Final = frozenset(
     "__all__ __checks__ __init__ __name__ __pydantic_extra__ __version__".split()
@@ -81,14 +81,15 @@ def _bound(tree: ast.Module) -> dict[str, str]:
 
 
 def _forbidden(tree: ast.Module, bound: dict[str, str]) -> Iterator[tuple[str, ast.AST]]:
+    defaults = dict(_defaults(tree, bound))
     for node in ast.walk(tree):
-        if type(node).__name__ not in _NODES:
+        if type(node).__name__ not in _NODES and id(node) not in defaults:
             yield f"the syntax {type(node).__name__}", node
         match node:
             case ast.ImportFrom():
                 yield from _import(node)
             case ast.Call(func=called):
-                if not _may_call(called, bound):
+                if not (_may_call(called, bound) or defaults.get(id(node))):
                     yield f"a call of {ast.unparse(called)}", node
             case ast.Name(id=name):
                 if name in _OTHER_BUILTINS and name not in bound:
@@ -107,6 +108,20 @@ def _forbidden(tree: ast.Module, bound: dict[str, str]) -> Iterator[tuple[str, a
         for name in _names(node):
             if name.startswith("__") and name not in _DUNDERS:
                 yield f"the name {name}", node
+
+
+def _defaults(tree: ast.Module, bound: dict[str, str]) -> Iterator[tuple[int, bool]]:
+    """The nodes of what makes a default, by their ids, and whether each makes an object of a class of the module."""
+    classes = {node.name for node in tree.body if isinstance(node, ast.ClassDef)}
+    for node in ast.walk(tree):
+        match node:
+            case ast.Call(func=ast.Name(id=name), args=[ast.Lambda() as made], keywords=[]):
+                if bound.get(name, name) == "by_default" and not ast.unparse(made.args):
+                    yield id(made), False
+                    for inner in ast.walk(made.body):
+                        called = inner.func if isinstance(inner, ast.Call) else None
+                        if isinstance(called, ast.Name) and called.id in classes:
+                            yield id(inner), True
 
 
 def _import(node: ast.ImportFrom) -> Iterator[tuple[str, ast.AST]]:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from . import names
 from .build_choice import distinct, union_of
-from .build_defaults import default_of
+from .build_defaults import Default
 from .build_facts import json_key
 from .diagnostics import shown, suggestion
 from .load import Array, Object, Scalar
@@ -165,19 +165,16 @@ class Avro:
             self._schema(kind, namespace) if kind else Schema(), place, name
         )
         default = place.raw("default")
-        given, value = (
-            default_of(default, schema, self._schemas.found, self._report)
-            if default
-            else (False, None)
-        )
+        if default:
+            self._schemas.note_default(owner, name, Default(default, None))
         return Property(
             name=name,
             python=scope.settle(name, place.location, *names.either(names.field(name), name)),
             schema=schema,
             required=default is None,
             doc=place.text("doc"),
-            has_default=given,
-            default=value,
+            has_default=default is not None,
+            default=default.value() if default else None,
         )
 
 

@@ -2,52 +2,29 @@
 
 from __future__ import annotations
 
-import operator
-from collections.abc import Callable, Mapping
-from dataclasses import replace
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from functools import cache
-from typing import Final, TypeAlias
+from itertools import islice
+from typing import Final
 
 from .diagnostics import Report, shown
-from .load import Json
-from .model import Alias, Definition, Enum, Fill, Property, Record, Schema
+from .model import Definition, Fill, Property, Record, Schema
+from .model_values import fields_of, fits, objects_in
 from .resolve import Place
+from .values import Values
 
 _FILL: Final = "x-aoba-default"
 _FILL_TYPES: Final = {Fill.NOW_MILLISECONDS: "integer", Fill.UUID: "string"}
-_Bound: TypeAlias = Callable[[Json, int | float | str | bool], bool]
-_JSON_TYPES: Final[Mapping[str, tuple[type, ...]]] = {
-    "null": (type(None),),
-    "boolean": (bool,),
-    "integer": (int,),
-    "number": (int, float),
-    "string": (str,),
-    "array": (list,),
-    "object": (dict,),
-}
+_MOST_OBJECTS: Final = 200
 
 
-def _number(compare: Callable[[float, float], bool]) -> _Bound:
-    return lambda value, limit: not isinstance(value, (int, float)) or compare(value, float(limit))
+@dataclass(frozen=True, slots=True)
+class Default:
+    """Where a default stands, and its schema; `None` for Avro's, which no rule looks at."""
 
-
-def _size(compare: Callable[[float, float], bool]) -> _Bound:
-    return lambda value, limit: not isinstance(value, (str, list)) or compare(
-        len(value), float(limit)
-    )
-
-
-_BOUNDS: Final[Mapping[str, _Bound]] = {
-    "minimum": _number(operator.ge),
-    "maximum": _number(operator.le),
-    "exclusiveMinimum": _number(operator.gt),
-    "exclusiveMaximum": _number(operator.lt),
-    "minLength": _size(operator.ge),
-    "maxLength": _size(operator.le),
-    "minItems": _size(operator.ge),
-    "maxItems": _size(operator.le),
-}
-"""Whether a value keeps to a bound, for the bounds that are quick to tell."""
+    place: Place
+    schema: Place | None
 
 
 def fill_of(
@@ -78,89 +55,57 @@ def fill_of(
     return None
 
 
-def default_of(
-    place: Place, schema: Schema, definitions: Mapping[str, Definition], report: Report
-) -> tuple[bool, Json]:
-    """Whether a documented default can be used, and it; warns of one that cannot."""
-    value = place.value()
-    if not _fits(value, schema, definitions):
-        return False, None  # validation tells
-    if _holds_objects(value, schema, definitions):
-        report.warn(
-            "default-of-objects",
-            f"the default {shown(value)} holds objects, of which no default is made",
-            place.location,
-            "give it where the message is made",
+def settle_defaults(
+    found: dict[str, Definition], places: Mapping[tuple[str, str], Default], report: Report
+) -> dict[str, Definition]:
+    """`found` without the defaults that are not of their type; warns of those of which no rule has told.
+
+    `places` says where the default of a property of a class stands, unless it is inherited.
+    """
+    values = Values()
+
+    def made(field: Property) -> Iterator[Record]:
+        """The classes of the objects that a default takes to make, without end where it takes itself."""
+        for record, given in objects_in(field.default, field.schema, found):
+            yield record
+            for name, other in fields_of(record, found).items():
+                if other.has_default and name not in given:
+                    yield from made(other)
+
+    def settled(owner: str, field: Property) -> Property:
+        if not field.has_default:
+            return field
+        where = places.get((owner, field.name))
+        wrong = "" if fits(field.default, field.schema, found) else "is not of its type"
+        is_large = isinstance(field.default, dict | list)
+        if not wrong and any(islice(made(field), _MOST_OBJECTS, None)):
+            wrong = f"takes more than {_MOST_OBJECTS} objects to make"
+        if not wrong and not is_large:
+            return field
+        told = values.faults(where.schema, field.default) if where and where.schema else []
+        if not wrong and not told:
+            return field
+        if where and not told:
+            report.warn(
+                "default-type",
+                f"the default {shown(field.default)} of {shown(field.name)} {wrong} in generated code, so there is none",
+                where.place.location,
+                "mend it, or give the value where the message is made",
+            )
+        return replace(field, has_default=False, default=None)
+
+    return {
+        name: (
+            replace(kept, properties=tuple(settled(name, field) for field in kept.properties))
+            if isinstance(kept, Record)
+            else kept
         )
-        return False, None
-    return True, value
-
-
-def _holds_objects(value: Json, schema: Schema, definitions: Mapping[str, Definition]) -> bool:
-    """Whether a class has to be made of a part of `value`."""
-    if isinstance(value, dict) and (schema.ref or schema.any_of):
-        return True
-    made = definitions.get(schema.ref or "")
-    if isinstance(made, Alias):
-        return _holds_objects(value, made.schema, definitions)
-    if isinstance(value, dict) and schema.values is not None:
-        return any(_holds_objects(item, schema.values, definitions) for item in value.values())
-    if isinstance(value, list):
-        inner = [kind.items for kind in (schema, *schema.any_of) if kind.items is not None]
-        return any(_holds_objects(item, kind, definitions) for kind in inner for item in value) or (
-            bool(schema.prefix) and any(isinstance(item, dict) for item in value)
-        )
-    return False
-
-
-def _fits(value: Json, schema: Schema, definitions: Mapping[str, Definition]) -> bool:
-    if value is None and schema.nullable:
-        return True
-    made = definitions.get(schema.ref or "")
-    if schema.const is not None and value != schema.const:
-        return False
-    if isinstance(made, Enum):
-        return value in [member.value for member in made.members]
-    if isinstance(made, Alias):
-        return _fits(value, made.schema, definitions)
-    if schema.ref is not None:
-        return isinstance(value, dict)
-    if schema.any_of:
-        return any(_fits(value, kind, definitions) for kind in schema.any_of)
-    if schema.literals and value not in schema.literals:
-        return False
-    if isinstance(value, list):
-        if schema.items is not None:
-            items = schema.items
-            if not all(_fits(item, items, definitions) for item in value):
-                return False
-        if schema.prefix and len(value) != len(schema.prefix):
-            return False
-        for item, kind in zip(value, schema.prefix, strict=False):
-            if not _fits(item, kind, definitions):
-                return False
-    if isinstance(value, dict) and schema.values is not None:
-        values = schema.values
-        if not all(_fits(item, values, definitions) for item in value.values()):
-            return False
-    if not all(
-        _BOUNDS[bound](value, limit) for bound, limit in schema.constraints if bound in _BOUNDS
-    ):
-        return False
-    kinds = [kind for name in schema.types for kind in _JSON_TYPES[name]]
-    return not schema.types or type(value) in kinds
+        for name, kept in found.items()
+    }
 
 
 def fill_empty(found: dict[str, Definition]) -> dict[str, Definition]:
     """`found`, with each required object that itself requires nothing marked so that a constructor makes it."""
-
-    @cache
-    def all_fields(name: str) -> dict[str, Property]:
-        record = found.get(name)
-        if not isinstance(record, Record):
-            return {}
-        inherited = {key: field for base in record.bases for key, field in all_fields(base).items()}
-        return inherited | {field.name: field for field in record.properties}
 
     @cache
     def requires_nothing(name: str) -> bool:
@@ -168,7 +113,7 @@ def fill_empty(found: dict[str, Definition]) -> dict[str, Definition]:
         return (
             isinstance(record, Record)
             and record.checks is None
-            and all(map(_given, all_fields(name).values()))
+            and all(map(_given, fields_of(record, found).values()))
         )
 
     def filled(field: Property) -> Property:

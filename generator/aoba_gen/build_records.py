@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from . import names
 from .build_checks import Checks
-from .build_defaults import default_of, fill_of
+from .build_defaults import Default, fill_of
 from .build_facts import Facts, Part, follow
 from .diagnostics import Report, shown
 from .load import Object
@@ -30,6 +30,7 @@ class Records:
         self._later: dict[str, Facts] = {}
         self._described: dict[str, dict[str, list[Place]]] = {}
         self.places: dict[str, Place] = {}
+        self.defaults: dict[tuple[str, str], Default] = {}
 
     def define_later(self, python: str, facts: Facts) -> None:
         """Note that `facts` become the class `python`."""
@@ -201,10 +202,11 @@ class Records:
             ),
             inherited.fill if inherited else None,
         )
-        default = next((found for place in places if (found := place.get("default"))), None)
-        has_default, value = False, None
+        described = ((found, place) for place in places if (found := place.get("default")))
+        default, has_default, value = next(described, None), False, None
         if default is not None and not is_required:
-            has_default, value = default_of(default, schema, self._schemas.found, self._report)
+            self.defaults[owner, name] = Default(*default)
+            has_default, value = True, default[0].value()
         elif inherited is not None and inherited.has_default and not is_required:
             has_default, value = True, inherited.default
         enum = self._schemas.found.get(schema.ref or "")

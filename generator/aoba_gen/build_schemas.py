@@ -8,7 +8,7 @@ from typing import Final
 
 from . import names
 from .build_avro import Avro
-from .build_defaults import fill_empty
+from .build_defaults import Default, fill_empty, settle_defaults
 from .build_facts import Facts, Part, essential, follow
 from .build_formats import format_of
 from .build_keywords import warn_unknown
@@ -78,6 +78,7 @@ class Schemas:
         mark_recursive(self.found, self.report, self.places)
         narrow_tags(self.found, self.discriminated)
         finish_unions(self.found, self.report, self.places, self.exclusive)
+        self.found = settle_defaults(self.found, self._records.defaults, self.report)
         while (filled := fill_empty(self.found)) != self.found:
             self.found = filled
         return ordered({name: self.found[name] for name in (*self._first, *self.found)})
@@ -321,6 +322,10 @@ class Schemas:
             return schema
         alias = self.define_alias(name, place, replace(schema, nullable=False))
         return Schema(ref=alias, nullable=schema.nullable)
+
+    def note_default(self, owner: str, name: str, default: Default) -> None:
+        """Say where the default of a property stands, which is looked at when all classes are known."""
+        self._records.defaults[owner, name] = default
 
     @property
     def places(self) -> dict[str, Place]:

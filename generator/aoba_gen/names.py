@@ -22,7 +22,7 @@ from .diagnostics import Location, Report, shown
 _IMPORTED: Final = frozenset(
     {"annotated_types", "aoba_runtime", "pydantic", "pydantic_core", "typing_extensions"}
 )
-_FACTORIES: Final = frozenset({"new_uuid", "now_milliseconds"})
+_FACTORIES: Final = frozenset({"by_default", "new_uuid", "now_milliseconds"})
 _TYPES: Final = frozenset({"bool", "dict", "float", "int", "list", "str"})
 _SIGNS: Final = {"-": "MINUS", "+": "PLUS"}
 _CONTROLS: Final = {"\t": "TAB", "\n": "LF", "\r": "CR"}

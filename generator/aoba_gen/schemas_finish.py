@@ -21,12 +21,14 @@ from .schemas_types import (
     subscript,
     union_parts,
 )
+from .schemas_values import Expressions
 
 VALUE: Final = "value"
 EXTRAS: Final = "extras"
 """Neutral names of the property whose type an alias is, and of the one that tells the type of other properties."""
 
 _FILLS: Final = {Fill.NOW_MILLISECONDS: "now_milliseconds", Fill.UUID: "new_uuid"}
+_NOTHING: Final = ast.arguments([], [], None, [], [], None, [])
 _DOC: Final = re.compile(r"^( *)_DOC_(\d+)_$", re.MULTILINE)
 _IMPORTS: Final = {
     "aoba_runtime": (
@@ -35,6 +37,7 @@ _IMPORTS: Final = {
         "OneOf",
         "Uuid",
         "WireModel",
+        "by_default",
         "new_uuid",
         "now_milliseconds",
     ),
@@ -210,6 +213,7 @@ class _Finish:
     def __init__(self, classes: Mapping[str, Definition], properties: Mapping[str, str]) -> None:
         self._by_name = {made.python: made for made in classes.values()}
         self._neutral = {made.python: name for name, made in classes.items()}
+        self._expressions = Expressions(self._by_name, self._neutral)
         self._properties = {name: neutral for neutral, name in properties.items()}
         self.docs: list[str] = []
 
@@ -290,33 +294,11 @@ class _Finish:
         return self._value(field.default, field.schema) if field.has_default else ast.Constant(None)
 
     def _value(self, value: Json, schema: Schema) -> ast.expr:
-        """A JSON value in Python, members of enums by name."""
-        if isinstance(value, list):
-            kinds = [kind.items for kind in self._kinds(schema) if kind.items is not None]
-            return ast.List([self._value(item, kinds[0] if kinds else Schema()) for item in value])
-        if isinstance(value, dict):
-            inner = next((kind.values for kind in self._kinds(schema) if kind.values), Schema())
-            return ast.Dict(
-                [ast.Constant(key) for key in value],
-                [self._value(item, inner) for item in value.values()],
-            )
-        for kind in self._kinds(schema):
-            enum = self._by_name.get(kind.ref or "")
-            for member in enum.members if isinstance(enum, Enum) else ():
-                if member.value == value:
-                    return ast.Attribute(ast.Name(self._neutral[kind.ref or ""]), member.python)
-        return ast.Constant(value)
-
-    def _kinds(self, schema: Schema) -> Iterator[Schema]:
-        """A schema, or what it is a choice of, through aliases."""
-        made = self._by_name.get(schema.ref or "")
-        if isinstance(made, Alias) and not made.recursive:
-            yield from self._kinds(made.schema)
-        elif schema.any_of:
-            for member in schema.any_of:
-                yield from self._kinds(member)
-        else:
-            yield schema
+        """A default: one with objects in it is made anew each time, when all classes are there."""
+        made = self._expressions.of(value, schema)
+        if not any(isinstance(node, ast.Call) for node in ast.walk(made)):
+            return made
+        return ast.Call(ast.Name("by_default"), [ast.Lambda(_NOTHING, made)], [])
 
     def _allows_null(self, schema: Schema) -> bool:
         made = self._by_name.get(schema.ref or "")

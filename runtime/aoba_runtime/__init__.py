@@ -23,7 +23,7 @@ from .hooks import Handler, Hook, Reply, RequestHook, ShortHandler
 from .message import Channel, Message
 from .one_of import OneOf
 from .transport import Incoming, Outgoing, Receiver, Transport
-from .wire import Nullable, Uuid, WireModel, new_uuid, now_milliseconds
+from .wire import Nullable, Uuid, WireModel, by_default, new_uuid, now_milliseconds
 
 __all__ = [
     "ABI",
@@ -61,6 +61,7 @@ __all__ = [
     "Uuid",
     "Variable",
     "WireModel",
+    "by_default",
     "new_uuid",
     "now_milliseconds",
     "require_abi",

@@ -15,6 +15,7 @@ from typing import (
     Any,
     ClassVar,
     Final,
+    Generic,
     Literal,
     Self,
     TypeAlias,
@@ -28,6 +29,7 @@ from pydantic import (
     BaseModel,
     BeforeValidator,
     ConfigDict,
+    Field,
     GetCoreSchemaHandler,
     PrivateAttr,
     ValidationInfo,
@@ -78,6 +80,22 @@ def now_milliseconds() -> int:
 
 
 @dataclass(frozen=True, slots=True)
+class _Default(Generic[T]):
+    """Makes the default of a field that may be absent; any other factory fills one that must not be."""
+
+    make: Callable[[], T]
+
+    def __call__(self) -> T:
+        return self.make()
+
+
+def by_default(make: Callable[[], T]) -> T:
+    """What an optional field holds that was not set: made anew for each object, and sent once it was changed."""
+    field: T = Field(default_factory=_Default(make))
+    return field
+
+
+@dataclass(frozen=True, slots=True)
 class _Fields:
     """Which fields are on every message, which are put in by a constructor alone, for which `None` means absent, and whose
     default can be changed in place."""
@@ -89,8 +107,10 @@ class _Fields:
 
 
 def _is_always_sent(field: FieldInfo) -> bool:
-    if field.is_required() or field.default_factory is not None:
+    if field.is_required():
         return True
+    if field.default_factory is not None:
+        return not isinstance(field.default_factory, _Default)
     return _is_constant(field.annotation, field.default)
 
 
@@ -117,7 +137,10 @@ def _fields(model: type[BaseModel]) -> _Fields:
         offered=frozenset(name for name, field in fields if _is_offered(field)),
         omitted=frozenset(name for name, field in fields if _is_omitted_when_none(field)),
         changeable=frozenset(
-            name for name, field in fields if not isinstance(field.default, Hashable)
+            name
+            for name, field in fields
+            if isinstance(field.default_factory, _Default)
+            or not isinstance(field.default, Hashable)
         ),
     )
 
@@ -137,7 +160,7 @@ class WireModel(BaseModel):
 
     - a field without a default is on every message;
     - so is one that is a constant (`type: Literal[T.A] = T.A`) or that a `default_factory` fills when the caller
-      does not: the default only saves typing, a decoded message must have it;
+      does not, unless it is `by_default`: the default only saves typing, a decoded message must have it;
     - a constant that may be `None` (`type: Literal[T.A] | None = T.A`) is put in by a constructor, unless it is told `None`;
       a decoded message may lack it, and has `None` then;
     - any other field is sent if it was set, or if its default was changed in place (`x.media.append(...)`). For
@@ -205,7 +228,8 @@ def note_changed_defaults(value: object) -> None:
     if isinstance(value, WireModel):
         present = value.__pydantic_fields_set__
         for name in _fields(type(value)).changeable - present:
-            if getattr(value, name) != type(value).model_fields[name].default:
+            field = type(value).model_fields[name]
+            if getattr(value, name) != field.get_default(call_default_factory=True):
                 present.add(name)
         children = [*value.__dict__.values(), *(value.__pydantic_extra__ or {}).values()]
     elif isinstance(value, dict):
