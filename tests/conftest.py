@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 import pytest
 from aoba_gen.cli import main
@@ -13,6 +14,7 @@ from hypothesis import settings
 
 settings.register_profile("aoba", deadline=None)  # the machine may be busy
 settings.load_profile("aoba")
+_BARE: Final = re.compile(r"^.+:\d+:\d+: .+ \[[a-z][a-z0-9-]+\]$(?!\n    hint: .)", re.MULTILINE)
 Cli: TypeAlias = Callable[..., Result]
 
 
@@ -30,11 +32,14 @@ def spec(root: Path) -> Path:
 
 @pytest.fixture(scope="session")
 def cli() -> Cli:
-    """`aoba-gen` in this process; an exception that is no exit goes on to the test."""
+    """`aoba-gen` in this process; an exception that is no exit goes on to the test, and a problem without a hint is one."""
 
     def call(*arguments: str | Path) -> Result:
         words = [str(one) for one in arguments]
-        return CliRunner().invoke(main, words, catch_exceptions=False, prog_name="aoba-gen")
+        result = CliRunner().invoke(main, words, catch_exceptions=False, prog_name="aoba-gen")
+        if words[:1] != ["breaking"]:  # some of what has changed needs no mending
+            assert not _BARE.findall(result.output)
+        return result
 
     return call
 

@@ -277,7 +277,11 @@ WRONG: list[tuple[str | bytes, str, str]] = [
         "the '[' at line 1, column 4 is still open",
     ),
     ("a: {b: {c}\n", "1:4: this '{' is never closed [yaml-syntax]", "close it with '}'"),
-    ("a: [[", "2:1: expected a value, found the end of the file [yaml-syntax]", ""),
+    (
+        "a: [[",
+        "2:1: expected a value, found the end of the file [yaml-syntax]",
+        "put quotes around the value if it is meant as text",
+    ),
     ("a: @b\n", "1:4: an unquoted value cannot begin with '@' [yaml-syntax]", QUOTE_IT),
     ("a: **b**\n", "1:4: '*' begins an alias, expected its name [yaml-syntax]", QUOTE_IT),
     ("a: &\n", "1:4: '&' begins an anchor, expected its name [yaml-syntax]", QUOTE_IT),
@@ -438,13 +442,13 @@ QUOTED_KEY = 'a key stands in double quotes: "…"'
         ('{"a": 1,}', "1:9", "expected a key, found '}'", "remove the comma before it"),
         ("[1,\n]", "2:1", "expected a value, found ']'", "remove the comma before it"),
         ('{"a": 1 "b": 2}', "1:9", "expected ',' or '}', found '\"b\"'", "put a comma before it"),
-        ("[1 2]", "1:4", "expected ',' or ']', found '2'", ""),
-        ('{"a" 1}', "1:6", "expected ':' after the key 'a', found '1'", ""),
+        ("[1 2]", "1:4", "expected ',' or ']', found '2'", "put a comma before it"),
+        ('{"a" 1}', "1:6", "expected ':' after the key 'a', found '1'", 'write "key": value'),
         ("{a: 1}", "1:2", "expected a key, found 'a'", QUOTED_KEY),
         ("{'a': 1}", "1:2", 'expected a key, found "\'"', 'JSON puts text in double quotes: "…"'),
         ('{\n\t"a": True}', "2:7", "expected a value, found 'True'", "write true"),
         ("{ // c\n}", "1:3", "expected a key, found '/'", "JSON has no comments; remove it"),
-        ("[01]", "1:3", "expected ',' or ']', found '1'", ""),
+        ("[01]", "1:3", "expected ',' or ']', found '1'", "put a comma before it"),
         ("[1] x", "1:5", "expected the end of the file, found 'x'", "a JSON file holds one value"),
         (
             '{"a": [1,',
@@ -452,7 +456,12 @@ QUOTED_KEY = 'a key stands in double quotes: "…"'
             "expected a value, found the end of the file",
             "the '[' at f.json:1:7 is not closed",
         ),
-        ("asyncapi: 3", "1:1", "expected a value, found 'asyncapi'", ""),
+        (
+            "asyncapi: 3",
+            "1:1",
+            "expected a value, found 'asyncapi'",
+            'text stands in double quotes: "…"',
+        ),
         ('["a\nb"]', "1:2", "this text has no closing '\"' on its line", CLOSE_IT),
         ('["a', "1:2", "this text has no closing '\"' on its line", CLOSE_IT),
         ('["a\tb"]', "1:4", "'\\t' cannot stand in a text as it is", "write a tab as \\t"),
@@ -663,7 +672,9 @@ def test_a_source_knows_its_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 def test_files_that_cannot_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     Path("docs").mkdir()
-    assert load_text(Path("docs")) == "docs:1:1: this is a folder, expected a file [file-is-folder]"
+    assert load_text(Path("docs")) == (
+        "docs:1:1: this is a folder, expected a file [file-is-folder]\n    hint: name the document"
+    )
     Path("docs/voice-call.yaml").write_text("a: 1")
     assert load_text(Path("docs")) == (
         "docs:1:1: this is a folder, expected a file [file-is-folder]\n"
@@ -675,12 +686,13 @@ def test_files_that_cannot_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     )
     for missing in ("nowhere/spec.yaml", "docs/voice-call.yaml/x", "docs/\ud800"):
         assert load_text(Path(missing)) == (
-            f"{escaped(missing)}:1:1: no such file, expected a YAML or JSON document [file-missing]"
+            f"{escaped(missing)}:1:1: no such file, expected a YAML or JSON document [file-missing]\n"
+            "    hint: a path is relative to the current folder"
         )
     Path("loop.yaml").symlink_to("loop.yaml")
     assert load_text(Path("loop.yaml")) == (
         "loop.yaml:1:1: the file cannot be read: too many levels of symbolic links"
-        " [file-unreadable]"
+        " [file-unreadable]\n    hint: give who runs this the right to read it"
     )
 
 

@@ -49,7 +49,7 @@ def read_extension(message: Place, report: Report) -> Extension:
     if place.value() is False:
         return Extension(is_there=True, is_none=True)
     if not isinstance(place.value(), dict):
-        _complain(report, place, f"{EXTENSION} is {shown(place.value())}, expected an object", "")
+        _complain(report, place, f"{EXTENSION} is {shown(place.value())}, expected an object")
         return Extension(is_there=True)
     wishes = {name: Wish(child.value(), child.location) for name, child in place.raw_fields()}
     for name in wishes:
@@ -119,15 +119,15 @@ def _inner(place: Place, name: str, report: Report) -> dict[str, Wish]:
         return {}
     if not isinstance(child.value(), dict):
         _complain(
-            report, child, f"{EXTENSION}: {name} is {shown(child.value())}, expected an object", ""
+            report, child, f"{EXTENSION}: {name} is {shown(child.value())}, expected an object"
         )
     return {key: Wish(inner.value(), inner.location) for key, inner in child.raw_fields()}
 
 
-def _complain(report: Report, place: Place, message: str, hint: str) -> None:
+def _complain(report: Report, place: Place, message: str) -> None:
     report.error(
         "call-extension",
         message,
         place.location,
-        hint or "docs/calls.md says what may stand there",
+        "docs/calls.md says what may stand there",
     )

@@ -259,7 +259,7 @@ def _tell_lost(ref: str, lost: Lost, location: Location, report: Report) -> None
     known = [name for name, _ in lost.spot.children()] if isinstance(lost.spot.node, Object) else []
     path, _, steps = lost.spot.pointer.partition("#")
     where = shown(lost.spot.pointer) if steps else shown(path) if path else "the document"
-    listed = f"{where} has {', '.join(map(shown, known[:8]))}" if known else ""
+    listed = f"{where} has {', '.join(map(shown, known[:8]))}" if known else "name what is there"
     report.error(
         "ref-dangling",
         f"$ref {shown(ref)} leads nowhere: {where} has no {shown(lost.name)}",

@@ -195,7 +195,8 @@ def _compared(
             found = compared(old, new, accepts)
         except RecursionError:
             message = "a schema holds another one too many times to be compared"
-            report.error("too-deep", message, new[0].root.location)
+            hint = "--limit recursion=N lets it be followed further"
+            report.error("too-deep", message, new[0].root.location, hint)
             raise Refused(report.diagnostics) from None
     if options.side is None and new[0].default_side != old[1].side:
         text = f"{spec}: warning: AsyncAPI {new[0].version} speaks to the other side than {old[0].version}: "

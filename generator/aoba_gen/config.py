@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final, TypeAlias, get_args
 
 from .diagnostics import Location, Refused, Report, shown, suggestion
-from .limits import NAMES
+from .limits import NAMES, Limits
 from .options import Side
 
 FILE: Final = "pyproject.toml"
@@ -29,6 +29,7 @@ _BREAKING: Final = ("accept",)
 _ACCEPT: Final = ("rule", "at", "reason")
 _OWN: Final = ("spec", "output", "package", "side", "templates", "dist", "docs")
 _RULE: Final = "config"
+_QUOTE_IT: Final = "write one text in quotes"
 
 Keys: TypeAlias = "tuple[str | int, ...]"
 
@@ -99,7 +100,8 @@ def read_config(file: Path, rules: Callable[[], Mapping[str, str]], report: Repo
         reason = re.fullmatch(r"(.*) \(at line (\d+), column (\d+)\)", str(fault))
         line, column = (int(reason[2]), int(reason[3])) if reason else (1, 1)
         message = f"this is no TOML: {reason[1] if reason else fault}"
-        report.error(_RULE, message, Location(str(file), line, column))
+        hint = "text stands in quotes, and each setting on a line of its own"
+        report.error(_RULE, message, Location(str(file), line, column), hint)
         raise Refused(report.diagnostics) from None
     table = tools.get("aoba-gen", {}) if isinstance(tools, dict) else {}
     config = _Reader(file, text, report).config(table, rules)
@@ -143,7 +145,7 @@ class _Reader:
             if isinstance(value, str):
                 yield value
             else:
-                self._wrong((name,), f"{name!r} should list text, not {shown(value)}")
+                self._wrong((name,), f"{name!r} should list text, not {shown(value)}", _QUOTE_IT)
 
     def _flag(self, fields: dict[str, object], name: str) -> bool:
         value = fields.get(name, False)
@@ -157,7 +159,7 @@ class _Reader:
                 yield name, value
             else:
                 message = f"{name!r} should be a whole number above 0, not {shown(value)}"
-                self._wrong(("limits", name), message)
+                self._wrong(("limits", name), message, f"such as {getattr(Limits(), name)}")
 
     def _accepts(self, table: object) -> Iterator[Accept]:
         """The changes to accept; which rules there are is known to who compares."""
@@ -187,10 +189,14 @@ class _Reader:
                 self._wrong(where, f"the document has no {name!r}", f'add: {name} = "..."')
         package, side = self._text(fields, "package", where), self._text(fields, "side", where)
         if package is not None and (reason := package_fault(package)):
-            self._wrong((*where, "package"), reason)
+            self._wrong((*where, "package"), reason, "leave it out to have it made of the title")
         if side not in (None, *get_args(Side)):
             message = f"'side' is {shown(side)}, expected 'described' or 'peer'"
-            self._wrong((*where, "side"), message, suggestion(str(side), get_args(Side)))
+            self._wrong(
+                (*where, "side"),
+                message,
+                suggestion(str(side), get_args(Side)) or "leave it out for the usual one",
+            )
         spec, out = self._path(fields, "spec", where), self._path(fields, "output", where)
         if spec is None or out is None:
             return None
@@ -198,12 +204,15 @@ class _Reader:
         templates, docs = (self._path(fields, name, where) for name in ("templates", "docs"))
         dist = fields.get("dist", False)
         if not isinstance(dist, bool):
-            self._wrong((*where, "dist"), f"'dist' should be true or false, not {shown(dist)}")
+            message = f"'dist' should be true or false, not {shown(dist)}"
+            self._wrong((*where, "dist"), message, "write it without quotes")
         return Target(spec, out, package, chosen, templates, dist is True, docs)
 
     def _fields(self, table: object, known: tuple[str, ...], where: Keys) -> dict[str, object]:
         if not isinstance(table, dict):
-            self._wrong(where, f"expected a table, not {shown(table)}")
+            self._wrong(
+                where, f"expected a table, not {shown(table)}", "write it as {name = value}"
+            )
             return {}
         for name in table:
             if name not in known:
@@ -214,14 +223,16 @@ class _Reader:
     def _list(self, value: object, where: Keys) -> list[object]:
         if isinstance(value, list):
             return value
-        self._wrong(where, f"{where[-1]!r} should be a list, not {shown(value)}")
+        self._wrong(
+            where, f"{where[-1]!r} should be a list, not {shown(value)}", "put it in brackets"
+        )
         return []
 
     def _text(self, fields: dict[str, object], name: str, where: Keys) -> str | None:
         value = fields.get(name)
         if value is None or isinstance(value, str):
             return value
-        self._wrong((*where, name), f"{name!r} should be text, not {shown(value)}")
+        self._wrong((*where, name), f"{name!r} should be text, not {shown(value)}", _QUOTE_IT)
         return None
 
     def _path(self, fields: dict[str, object], name: str, where: Keys) -> Path | None:
@@ -229,7 +240,7 @@ class _Reader:
         text = self._text(fields, name, where)
         return None if text is None else self._file.parent / text
 
-    def _wrong(self, where: Keys, message: str, hint: str = "") -> None:
+    def _wrong(self, where: Keys, message: str, hint: str) -> None:
         self._report.error(_RULE, message, self._place(where), hint)
 
     def _place(self, where: Keys) -> Location:

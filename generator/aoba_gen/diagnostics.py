@@ -14,6 +14,7 @@ from .limits import Limits, raising
 
 _COMMAND: Final = re.compile(r"(?<=#)#(?=\[|vso\[)|^([^\S\n]*):(?=:)", re.MULTILINE | re.IGNORECASE)
 """What the logs of GitHub and Azure take for a command: `##[` and `##vso[` wherever they stand, `::` where a line begins."""
+_MOST_CHOICES: Final = 8
 
 
 class Severity(StrEnum):
@@ -81,11 +82,11 @@ class Report:
         self.begins: Callable[[str], None] = lambda name: None
         self._diagnostics: list[Diagnostic] = []
 
-    def error(self, rule: str, message: str, location: Location, hint: str = "") -> None:
+    def error(self, rule: str, message: str, location: Location, hint: str) -> None:
         """Note something that makes the document unusable."""
         self._diagnostics.append(Diagnostic(rule, message, location, hint))
 
-    def warn(self, rule: str, message: str, location: Location, hint: str = "") -> None:
+    def warn(self, rule: str, message: str, location: Location, hint: str) -> None:
         """Note something the user should know of that stops nothing."""
         if rule not in self.disabled:
             self._diagnostics.append(Diagnostic(rule, message, location, hint, Severity.WARNING))
@@ -134,6 +135,13 @@ def suggestion(word: str, known: Iterable[str]) -> str:
     spelled = {name.casefold(): name for name in known}
     near = get_close_matches(word.casefold(), spelled, n=1)
     return f"did you mean {shown(spelled[near[0]])}?" if near else ""
+
+
+def choice(word: str, known: Iterable[str], otherwise: str) -> str:
+    """The nearest of the `known` words, else all of them, else `otherwise`: what a hint says of a word that is none."""
+    words = list(known)
+    listed = ", ".join(map(shown, words[:_MOST_CHOICES])) + (", …" if words[_MOST_CHOICES:] else "")
+    return suggestion(word, words) or (f"known are {listed}" if words else otherwise)
 
 
 def escaped(text: str) -> str:

@@ -150,7 +150,8 @@ class Files:
         try:
             data = self._fetcher.fetch(url, report.limits.bytes)
         except Unfetched as fault:
-            report.error("ref-fetch", f"it cannot be fetched: {fault}", Location(url, 1, 1))
+            message, hint = f"it cannot be fetched: {fault}", "keep a copy beside the document"
+            report.error("ref-fetch", message, Location(url, 1, 1), hint)
             raise Refused(report.diagnostics) from None
         text = PurePosixPath(urlsplit(url).path).suffix.lower() in _TEXTS
         return (source_of_text if text else source_of)(data, Path(url), url, report)

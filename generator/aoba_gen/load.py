@@ -133,17 +133,20 @@ def _read(path: Path, name: str, report: Report) -> bytes:
         NotADirectoryError,
         ValueError,
     ):  # ValueError: no file can be so named
-        hint = suggestion(path.name, _documents(path.parent))
+        near = suggestion(path.name, _documents(path.parent))
+        hint = near or "a path is relative to the current folder"
         _refuse(
             "file-missing", "no such file, expected a YAML or JSON document", start, report, hint
         )
     except OSError as wrong:
         if path.is_dir():
             inside = _documents(path)
-            hint = f"name the document, such as {path / inside[0]}" if inside else ""
+            near = f", such as {path / inside[0]}" if inside else ""
+            hint = f"name the document{near}"
             _refuse("file-is-folder", "this is a folder, expected a file", start, report, hint)
         reason = (wrong.strerror or str(wrong)).lower()
-        _refuse("file-unreadable", f"the file cannot be read: {reason}", start, report)
+        hint = "give who runs this the right to read it"
+        _refuse("file-unreadable", f"the file cannot be read: {reason}", start, report, hint)
 
 
 def _documents(folder: Path) -> list[str]:
@@ -178,8 +181,6 @@ def _decode(data: bytes, name: str, report: Report) -> str:
     return text
 
 
-def _refuse(
-    rule: str, message: str, location: Location, report: Report, hint: str = ""
-) -> NoReturn:
+def _refuse(rule: str, message: str, location: Location, report: Report, hint: str) -> NoReturn:
     report.error(rule, message, location, hint)
     raise Refused(report.diagnostics)

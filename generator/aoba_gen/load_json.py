@@ -35,6 +35,9 @@ _REMEDIES: Final = {
 }
 
 
+_QUOTE_IT: Final = 'text stands in double quotes: "…"'
+
+
 def read_json(text: str, name: str, report: Report) -> Node:
     """The tree of a JSON text. Raises `Refused` at the first syntax error and beyond the limits."""
     return _Reader(text, name, report).document()
@@ -112,13 +115,12 @@ class _Reader:
             check_text(key, self._places.at(begin), self._report, is_key=True)
         at = self._skip(at)
         if not self._text.startswith(":", at):
-            self._expected(f"':' after the key {shown(key)}", at)
+            self._expected(f"':' after the key {shown(key)}", at, 'write "key": value')
         return key, self._skip(at + 1)
 
     def _comma(self, closer: str, at: int) -> int:
         if not self._text.startswith(",", at):
-            missing = self._text[at : at + 1] in ('"', "{", "[")
-            self._expected(f"',' or '{closer}'", at, "put a comma before it" if missing else "")
+            self._expected(f"',' or '{closer}'", at, "put a comma before it")
         return self._skip(at + 1)
 
     def _scalar(self, at: int) -> tuple[Scalar, int]:
@@ -131,7 +133,7 @@ class _Reader:
         try:
             value, end = self._scan(self._text, at)
         except json.JSONDecodeError:
-            self._expected("a value", at)
+            self._expected("a value", at, _QUOTE_IT)
         except ValueError:  # Python's own limit on the digits of a number
             value, end = math.inf, at + len(self._token(at))
         if isinstance(value, float) and not math.isfinite(value):
@@ -166,7 +168,7 @@ class _Reader:
         found = _TOKEN.match(self._text, at)
         return found[0] if found else ""
 
-    def _expected(self, wanted: str, at: int, hint: str = "") -> NoReturn:
+    def _expected(self, wanted: str, at: int, hint: str) -> NoReturn:
         token = self._token(at)
         if token in ("}", "]") and self._text[:at].rstrip().endswith(","):
             hint = "remove the comma before it"
@@ -177,7 +179,7 @@ class _Reader:
         hint = _REMEDIES.get(token, hint)
         self._refuse("json-syntax", f"expected {wanted}, found {found}", at, hint)
 
-    def _refuse(self, rule: str, message: str, at: int, hint: str = "") -> NoReturn:
+    def _refuse(self, rule: str, message: str, at: int, hint: str) -> NoReturn:
         self._report.error(rule, message, self._places.at(at), hint)
         raise Refused(self._report.diagnostics)
 

@@ -99,7 +99,7 @@ def explain(lines: list[str], said: str, start: tuple[int, int], stop: tuple[int
             return place.fault(message.format(sign), hint.format(sign))
     if "block" in said:
         return _block(begun, stopped)
-    return stopped.fault(said.removeprefix(": "), "")
+    return stopped.fault(said.removeprefix(": "), _QUOTE_IT)
 
 
 def _place(lines: list[str], row: int, column: int) -> _Place:
@@ -150,7 +150,7 @@ def _flow(begun: _Place, stopped: _Place, said: str) -> Fault:
     found = shown(stopped.rest(), 30) if stopped.rest() else "the end of the file"
     opener = begun.rest()[:1]
     if "flow node" in said or opener not in _CLOSERS:
-        return stopped.fault(f"expected a value, found {found}", "")
+        return stopped.fault(f"expected a value, found {found}", _QUOTE_IT)
     if not stopped.rest():
         return begun.fault(
             f"this '{opener}' is never closed", f"close it with '{_CLOSERS[opener]}'"

@@ -145,7 +145,8 @@ def _formatted(path: str, text: str, templates: Path | None) -> str:
     except (InvalidInput, SyntaxError, ValueError, RecursionError, MemoryError) as error:
         if is_own:
             message = f"what the template writes is no Python: {' '.join(str(error).split())}"
-            raise Refused([Diagnostic("template", message, Location(str(own), 1, 1))]) from error
+            place = Location(str(own), 1, 1)
+            raise Refused([Diagnostic("template", message, place, _TEMPLATE_HINT)]) from error
         raise Flawed(f"{path} is no Python: {error}") from error
     if not is_own:
         try:

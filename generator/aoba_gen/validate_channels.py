@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from .diagnostics import shown, suggestion
+from .diagnostics import choice, shown, suggestion
 from .references import step
 from .resolve import Place, reference
 from .validate_parts import Finding, Findings, Written, is_object, keys, pointed, texts, variables
@@ -81,7 +81,8 @@ def channel_servers(written: Written) -> Findings:
             for server, item in texts(listed):
                 if server not in known.values():
                     message = f"channel {shown(name)} names the server {shown(server)}, which the document does not have"
-                    yield Finding(message, item.location, _known(server, known))
+                    hint = choice(server, known.values(), "describe it in 'servers'")
+                    yield Finding(message, item.location, hint)
         elif channel.pointer.startswith("#/channels/"):
             for item in listed.raw_items() if listed else ():
                 if _leads_elsewhere(item, known):
@@ -180,8 +181,3 @@ def _leads_elsewhere(raw: Place, known: Mapping[str, str]) -> bool:
     if reference(raw.node) is None or not is_object(target):
         return False
     return target.pointer not in known
-
-
-def _known(word: str, known: Mapping[str, str]) -> str:
-    listed = ", ".join(map(shown, known.values()))
-    return suggestion(word, known.values()) or (f"known are {listed}" if known else "")

@@ -20,7 +20,7 @@ class Finding:
 
     message: str
     location: Location
-    hint: str = ""
+    hint: str
 
 
 Findings: TypeAlias = Iterator[Finding]

@@ -79,9 +79,12 @@ def schema_enum(written: Written) -> Findings:
             value = item.value()
             if not accepts_type(types, value):
                 message = f"{shown(value)} is never allowed: 'type' is {' or '.join(types)}"
-                yield Finding(
-                    message, item.location, "" if value is not None else "say so: nullable"
+                hint = (
+                    "say so: nullable"
+                    if value is None
+                    else "write it as such a value, or correct the type"
                 )
+                yield Finding(message, item.location, hint)
 
 
 def headers_object(written: Written) -> Findings:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from .diagnostics import shown, suggestion
+from .diagnostics import choice, shown, suggestion
 from .resolve import Place
 from .validate_parts import Finding, Findings, Written, keys, text_of, texts, variables
 
@@ -45,7 +45,8 @@ def allowed_default(written: Written) -> Findings:
                 message = (
                     f"the {what} of {shown(place.key)} is {shown(value)}, expected one of {listed}"
                 )
-                yield Finding(message, where.location, suggestion(value, allowed))
+                hint = suggestion(value, allowed) or "take one of them, or add it to 'enum'"
+                yield Finding(message, where.location, hint)
 
 
 def server_host(written: Written) -> Findings:
@@ -74,8 +75,8 @@ def security_scheme(written: Written) -> Findings:
         if raw is None:
             known = keys(_schemes(written))
             message = f"{shown(name)} is no security scheme of the components"
-            listed = f"known are {', '.join(map(shown, known))}" if known else ""
-            yield Finding(message, holder.key_location(name), suggestion(name, known) or listed)
+            hint = choice(name, known, "describe it in 'components: securitySchemes:'")
+            yield Finding(message, holder.key_location(name), hint)
 
 
 def security_scope(written: Written) -> Findings:
@@ -90,8 +91,7 @@ def security_scope(written: Written) -> Findings:
         for scope, item in texts(scopes):
             if flows and scope not in known:
                 message = f"{shown(scope)} is no scope of the security scheme {shown(name)}"
-                listed = f"known are {', '.join(map(shown, known))}" if known else ""
-                yield Finding(message, item.location, suggestion(scope, known) or listed)
+                yield Finding(message, item.location, choice(scope, known, "add it to a flow"))
 
 
 def scheme_scope(written: Written) -> Findings:
@@ -106,8 +106,7 @@ def scheme_scope(written: Written) -> Findings:
         for scope, item in texts(scheme.get("scopes")):
             if scope not in known and not written.is_2:
                 message = f"{shown(scope)} is not among the scopes that the flows have"
-                listed = f"known are {', '.join(map(shown, known))}" if known else ""
-                yield Finding(message, item.location, suggestion(scope, known) or listed)
+                yield Finding(message, item.location, choice(scope, known, "add it to a flow"))
 
 
 def _schemes(written: Written) -> Place | None:

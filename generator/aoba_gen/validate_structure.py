@@ -214,7 +214,7 @@ class _Structure:
                     "unknown-type",
                     f"{what} is {shown(item)}, expected one of {', '.join(_TYPES)}",
                     place.location,
-                    suggestion(str(item), _TYPES),
+                    suggestion(str(item), _TYPES) or "write one of them",
                 )
 
     def _check_reference(self, raw: Place, what: str) -> None:
@@ -261,10 +261,17 @@ class _Structure:
 
     def _wrong(self, place: Place, expected: str, shape: Shape | None = None) -> None:
         value = plain(place.node)
-        is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
-        hint = f"put it in quotes: '{value}'" if "should be text" in expected and is_number else ""
-        if shape and isinstance(value, str):
-            hint = suggestion(value, shape.choices)
+        hint = "write that, or remove it"
+        if value is None:
+            hint = "fill it in, or remove it"
+        elif "should be text" in expected and isinstance(value, (int, float)):
+            hint = f"put it in quotes: '{shown(value)}'"
+        elif shape and shape.choices:
+            hint = suggestion(str(value), shape.choices) or "write one of them"
+        elif "should be a list" in expected:
+            hint = "begin each item with '- '"
+        elif "should be an object" in expected:
+            hint = "write fields and their values, such as 'name: value'"
         self._report.error("wrong-type", f"{expected}, not {shown(value)}", place.location, hint)
 
 
