@@ -46,24 +46,26 @@ def test_nothing_breaks_the_lines_of_a_diagnostic(raw: str, seen: str) -> None:
 def test_a_report_sorts_by_place_and_drops_repetitions() -> None:
     report = Report()
     for line, column in [(10, 1), (2, 5), (2, 1), (10, 1)]:
-        report.warn("rule", "message", Location("f", line, column))
+        report.warn("rule", "message", Location("f", line, column), "hint")
     report.raise_errors()
     assert [str(d.location) for d in report.diagnostics] == ["f:2:1", "f:2:5", "f:10:1"]
 
 
 def test_raise_errors_carries_everything() -> None:
     report = Report()
-    report.error("late", "second", Location("f", 2, 1))
-    report.warn("early", "first", Location("f", 1, 1))
+    report.error("late", "second", Location("f", 2, 1), "mend it")
+    report.warn("early", "first", Location("f", 1, 1), "or not")
     with pytest.raises(Refused) as caught:
         report.raise_errors()
     assert caught.value.diagnostics == report.diagnostics
-    assert str(caught.value) == "f:1:1: warning: first [early]\nf:2:1: second [late]"
+    assert str(caught.value) == (
+        "f:1:1: warning: first [early]\n    hint: or not\nf:2:1: second [late]\n    hint: mend it"
+    )
 
 
 def test_a_report_takes_over_what_another_found() -> None:
     first, second = Report(), Report()
-    first.error("rule", "message", HERE)
+    first.error("rule", "message", HERE, "hint")
     second.extend(first.diagnostics)
     assert second.diagnostics == first.diagnostics
 
