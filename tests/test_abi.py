@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import tomllib
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
 from aoba_gen import pyproject, render
 from aoba_runtime import ABI, AbiMismatch, abi, require_abi
+from aoba_runtime.extras import require_pydantic
 from packaging.requirements import Requirement
 
 
@@ -41,3 +45,45 @@ def test_a_mismatch_names_both_versions_and_the_fix(
     text = str(mismatch.value)
     assert text.startswith("shop was generated for ABI 1 of aoba-runtime, but aoba-runtime 0.2.0")
     assert text.endswith(f"speaks ABI {installed}: {fix}")
+
+
+def fails(code: str) -> str:
+    """What a program that cannot begin says last."""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 1
+    return done.stderr.splitlines()[-1]
+
+
+def test_another_pydantic_is_refused_when_the_runtime_is_imported(root: Path) -> None:
+    said = fails("import pydantic; pydantic.VERSION = '2.15.0b1'; import aoba_runtime")
+    assert said == (
+        "ImportError: aoba-runtime needs pydantic from 2.14.3 to below 2.15, and 2.15.0b1 is installed:"
+        " pip install 'pydantic>=2.14.3,<2.15'"
+    )
+    project = tomllib.loads((root / "runtime" / "pyproject.toml").read_text())["project"]
+    assert project["dependencies"] == [said.partition("pip install ")[2].strip("'")]
+
+
+@pytest.mark.parametrize(("version", "is_known"), [("1.10.26", False), ("2.14.2", False), ("2.14.3", True), ("2.14.10", True), ("2.14.4b1", True), ("3.0", False)])  # fmt: skip
+def test_releases_of_pydantic(version: str, is_known: bool) -> None:
+    with nullcontext() if is_known else pytest.raises(ImportError, match="is installed: pip"):
+        require_pydantic(version)
+
+
+@pytest.mark.parametrize(
+    ("module", "package", "extra"),
+    [
+        ("rtc", "aiortc", "media"),
+        ("audio_wav", "av", "media"),
+        ("audio_tones", "numpy", "media"),
+        ("websocket", "websockets", "xmpp"),
+        ("xmpp", "slixmpp", "xmpp"),
+        ("devserver", "websockets", "xmpp"),
+        ("tokens", "jwt", "xmpp"),
+    ],
+)
+def test_a_module_names_the_extra_that_it_needs(module: str, package: str, extra: str) -> None:
+    said = fails(f"import sys; sys.modules['{package}'] = None; import aoba_runtime.{module}")
+    assert said == (
+        f"ImportError: aoba_runtime.{module} needs {package}: pip install 'aoba-runtime[{extra}]'"
+    )

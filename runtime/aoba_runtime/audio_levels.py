@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import math
 
+from .extras import require_extra
+
+require_extra("media", __name__, "numpy")
+
 import numpy as np
 
 

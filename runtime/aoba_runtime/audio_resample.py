@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from .extras import require_extra
+
+require_extra("media", __name__, "av")
+
 import av
 
 from .audio import AudioError

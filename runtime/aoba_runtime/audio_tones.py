@@ -6,6 +6,10 @@ import functools
 import itertools
 from collections import deque
 
+from .extras import require_extra
+
+require_extra("media", __name__, "numpy")
+
 import numpy as np
 
 from .audio import FRAME, RATE, AudioError

@@ -9,6 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from .extras import require_extra
+
+require_extra("media", __name__, "av", "numpy")
+
 import av
 import numpy as np
 from av.error import FFmpegError

@@ -27,13 +27,11 @@ from contextlib import asynccontextmanager
 from typing import Any, Final, cast
 from urllib.parse import urlsplit
 
-try:
-    import websockets.asyncio.server as ws
-except ImportError as error:
-    raise ImportError(
-        f"aoba_runtime.devserver needs {error.name}: pip install 'aoba-runtime[xmpp]'",
-        name=error.name,
-    ) from error
+from .extras import require_extra
+
+require_extra("xmpp", __name__, "websockets")
+
+import websockets.asyncio.server as ws
 from websockets.datastructures import Headers
 from websockets.exceptions import InvalidHeader, InvalidHeaderFormat
 from websockets.headers import parse_subprotocol

@@ -8,6 +8,10 @@ import logging
 from collections.abc import Callable, Coroutine
 from typing import Final
 
+from .extras import require_extra
+
+require_extra("media", __name__, "aiortc", "aioice", "av", "numpy")
+
 from aiortc import RTCIceCandidate, RTCSessionDescription
 from aiortc.exceptions import InternalError, InvalidAccessError, InvalidStateError
 from aiortc.mediastreams import MediaStreamError

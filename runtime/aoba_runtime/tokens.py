@@ -12,6 +12,10 @@ import time
 from pathlib import Path
 from typing import Final
 
+from .extras import require_extra
+
+require_extra("xmpp", __name__, "jwt")
+
 import jwt
 
 ALGORITHM: Final = "HS256"

@@ -22,6 +22,10 @@ from types import TracebackType
 from typing import Final, Literal, Self, TypeAlias
 from urllib.parse import unquote
 
+from .extras import require_extra
+
+require_extra("xmpp", __name__, "websockets")
+
 from websockets.exceptions import ConnectionClosed
 from websockets.protocol import State
 

@@ -1,12 +1,8 @@
 """Signals over XMPP on a WebSocket (RFC 7395): `async with xmpp.connect(url, token) as transport`."""
 
-try:
-    import slixmpp as _slixmpp  # noqa: F401 (only: is it there?)
-    import websockets as _websockets  # noqa: F401 (only: is it there?)
-except ImportError as error:
-    raise ImportError(
-        f"aoba_runtime.xmpp needs {error.name}: pip install 'aoba-runtime[xmpp]'", name=error.name
-    ) from error
+from ..extras import require_extra
+
+require_extra("xmpp", __name__, "slixmpp", "websockets")
 
 from ..links import Token
 from .errors import AuthRefused, ConnectFailed, InsecureUrl, SessionReplaced, XmppError
