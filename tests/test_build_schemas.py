@@ -137,6 +137,15 @@ def test_a_default_of_objects_is_made_anew_and_sent_once_changed(
     assert models.Drawing().origin.x == 0
 
 
+def test_a_message_is_held_against_the_member_that_its_enum_names(
+    generated: Generated, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    case = next(case for case in CASES if case.name == "defects")
+    message = message_of(generated, case, "D3", monkeypatch)
+    with pytest.raises(BadMessage, match=r"^bad-request: not a D3: n: Field required$"):
+        message.decode(b'{"kind": "c"}')
+
+
 @pytest.mark.parametrize("case", CASES, ids=lambda case: str(case.name))
 def test_says(generated: Generated, case: Path, cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
     """What is warned of stands in `said.txt`, to the letter; nothing is where that is not there. Validation says no less."""

@@ -10,7 +10,7 @@ from typing import Final
 
 from .diagnostics import Report, shown
 from .model import Definition, Fill, Property, Record, Schema
-from .model_values import fields_of, fits, objects_in
+from .model_values import properties_of, fits, objects_in
 from .resolve import Place
 from .values import Values
 
@@ -68,7 +68,7 @@ def settle_defaults(
         """The classes of the objects that a default takes to make, without end where it takes itself."""
         for record, given in objects_in(field.default, field.schema, found):
             yield record
-            for name, other in fields_of(record, found).items():
+            for name, other in properties_of(record, found).items():
                 if other.has_default and name not in given:
                     yield from made(other)
 
@@ -113,7 +113,7 @@ def fill_empty(found: dict[str, Definition]) -> dict[str, Definition]:
         return (
             isinstance(record, Record)
             and record.checks is None
-            and all(map(_given, fields_of(record, found).values()))
+            and all(map(_given, properties_of(record, found).values()))
         )
 
     def filled(field: Property) -> Property:

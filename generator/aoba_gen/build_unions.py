@@ -10,6 +10,7 @@ from typing import Final, TypeAlias
 
 from .diagnostics import Report
 from .model import Alias, Definition, Enum, Property, Record, Schema, Tag
+from .model_values import properties_of
 from .resolve import Place
 
 Found: TypeAlias = dict[str, Definition]
@@ -58,13 +59,34 @@ def narrow_tags(found: Found, unions: Sequence[Discriminated]) -> None:
             if len(values) == 1
             else replace(schema, literals=values)
         )
-        field = replace(field, schema=narrow)
-        others = [known for known in record.properties if known.name != prop]
-        if len(others) < len(record.properties):
-            own = tuple(field if known.name == prop else known for known in record.properties)
-        else:
-            own = (field, *others)
-        found[name] = replace(record, properties=own)
+        found[name] = _with(record, replace(field, schema=narrow))
+
+
+def _with(record: Record, field: Property) -> Record:
+    """The class with its own, or the inherited, property of that name described anew."""
+    others = [known for known in record.properties if known.name != field.name]
+    if len(others) < len(record.properties):
+        own = [field if known.name == field.name else known for known in record.properties]
+    else:
+        own = [field, *others]
+    return replace(record, properties=tuple(own))
+
+
+def _spell_tags(classes: Sequence[str], found: Found) -> None:
+    """List the values of an enum that a class may have in full where they tell it from the others: pydantic wants them."""
+    each = [tags_of(name, found) for name in classes]
+    for prop in each[0]:
+        values = [tag.value for tags in each for tag in tags.get(prop, ())]
+        if not all(prop in tags for tags in each) or len(set(values)) < len(values):
+            continue
+        for name in classes:
+            record, field = found[name], fields_of(name, found)[prop]
+            enum = found.get(field.schema.ref or "")
+            if isinstance(record, Record) and field.schema == Schema(ref=field.schema.ref):
+                if isinstance(enum, Enum):
+                    spelled = replace(field.schema, literals=tuple(m.value for m in enum.members))
+                    found[name] = _with(record, replace(field, schema=spelled))
+        return
 
 
 def finish_unions(
@@ -80,7 +102,9 @@ def finish_unions(
         schema = made.schema
         classes = [_class_of(member, found) for member in schema.any_of]
         if None not in classes:
-            tag = common_tag([name for name in classes if name is not None], found)
+            members = [name for name in classes if name is not None]
+            _spell_tags(members, found)
+            tag = common_tag(members, found)
             if tag is not None:
                 found[name] = replace(made, schema=replace(schema, discriminator=tag))
                 continue
@@ -117,12 +141,7 @@ def tags_of(name: str, found: Mapping[str, Definition]) -> dict[str, list[Tag]]:
 def fields_of(name: str, found: Mapping[str, Definition]) -> dict[str, Property]:
     """The properties of a class with those that it inherits, by wire name."""
     record = found.get(name)
-    if not isinstance(record, Record):
-        return {}
-    fields: dict[str, Property] = {}
-    for base in record.bases:
-        fields |= fields_of(base, found)
-    return fields | {field.name: field for field in record.properties}
+    return properties_of(record, found) if isinstance(record, Record) else {}
 
 
 def _tags(schema: Schema, found: Mapping[str, Definition]) -> Iterator[Tag]:

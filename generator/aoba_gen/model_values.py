@@ -110,12 +110,12 @@ def objects_in(
         fields = {}
         if isinstance(made, Record):
             yield made, value
-            fields = {name: field.schema for name, field in fields_of(made, known).items()}
+            fields = {name: field.schema for name, field in properties_of(made, known).items()}
         for name, item in value.items():
             yield from objects_in(item, fields.get(name) or kind.values or Schema(), known)
 
 
-def fields_of(record: Record, known: Definitions) -> dict[str, Property]:
+def properties_of(record: Record, known: Definitions) -> dict[str, Property]:
     """All properties of a class by their names on the wire, those of its bases first."""
     lineage: dict[str, Record] = {}
 
@@ -140,7 +140,7 @@ def _fits_list(value: list[Json], schema: Schema, known: Definitions) -> bool:
 
 
 def _fits_record(value: dict[str, Json], record: Record, known: Definitions) -> bool:
-    fields = fields_of(record, known)
+    fields = properties_of(record, known)
     for name, field in fields.items():
         if field.required if name not in value else not fits(value[name], field.schema, known):
             return False

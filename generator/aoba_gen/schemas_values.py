@@ -6,7 +6,7 @@ import ast
 from collections.abc import Mapping
 
 from .model import Enum, Json, Record, Schema
-from .model_values import Definitions, fields_of, kind_of
+from .model_values import Definitions, properties_of, kind_of
 
 
 class Expressions:
@@ -43,7 +43,7 @@ class Expressions:
 
     def _object(self, value: dict[str, Json], record: Record) -> ast.expr:
         """A call of the class; what the class does not describe has no argument, so the whole is validated then."""
-        name, fields = ast.Name(self._names[record.python]), fields_of(record, self._known)
+        name, fields = ast.Name(self._names[record.python]), properties_of(record, self._known)
         if value.keys() - fields.keys():
             return ast.Call(ast.Attribute(name, "model_validate"), [self._map(value, Schema())], [])
         given = [
