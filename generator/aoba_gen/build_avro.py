@@ -162,7 +162,7 @@ class Avro:
         name = place.text("name")
         kind = place.raw("type")
         schema = self._schemas.held(
-            self._schema(kind, namespace) if kind else Schema(), place, name
+            self._schema(kind, namespace) if kind else Schema(), place, owner + names.pascal(name)
         )
         default = place.raw("default")
         if default:

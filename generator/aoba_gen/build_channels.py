@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from itertools import combinations
+from itertools import combinations, islice
 from typing import Final
 
 from . import names
@@ -17,7 +17,7 @@ from .resolve import Document, Place
 
 PARAMETER: Final = re.compile(r"\{([^{}]+)\}")
 """A parameter in an address."""
-_PAIRS: Final = 400
+_PAIRS: Final = 2_000
 """How many pairs of messages are compared at most."""
 _ARGUMENTS: Final = frozenset({"address", "headers", "message", "self", "timeout", "to"})
 """What else the methods of a client take."""
@@ -128,11 +128,13 @@ class Channels:
                 routes=routes,
                 union_doc=f"{said}, told apart by the header `{discriminator}`." if said else "",
             )
-        if what and (confused := self._confused(channel.messages)):
-            first, second = (shown(message.name) for message in confused)
+        if what and (confused := list(self._confused(channel.messages))):
+            first, second = (shown(message.name) for message in confused[0])
+            more = len(confused) - 1
+            others = f"; so it is with {more} more pair{'s' * (more > 1)}" if more else ""
             self._report.warn(
                 "messages-ambiguous",
-                f"nothing tells {second} from {first} in {what}: what is a {second} may be read as a {first}",
+                f"nothing tells {second} from {first} in {what}: what is a {second} may be read as a {first}{others}",
                 place.key_location("messages"),
                 "give each payload a required property such as 'type' with a 'const' of its own",
             )
@@ -153,19 +155,16 @@ class Channels:
             Route(message, tag) for message, name in routes for tag in tags[str(name)]
         )
 
-    def _confused(self, messages: Sequence[Message]) -> tuple[Message, Message] | None:
-        """Two messages of which the first takes what the second is."""
-        for number, (first, second) in enumerate(combinations(messages, 2)):
-            if number > _PAIRS:
-                return None
+    def _confused(self, messages: Sequence[Message]) -> Iterator[tuple[Message, Message]]:
+        """Two messages each, of which the first takes what the second is."""
+        for first, second in islice(combinations(messages, 2), _PAIRS):
             if first.form or second.form or first.payload is None or second.payload is None:
                 # Bytes and text take anything, and so does no payload, which is tried last.
                 is_open = first.form if second.payload is not None else first.payload is None
             else:
                 is_open = self._schemas.takes(first.payload, second.payload)
             if is_open:
-                return first, second
-        return None
+                yield first, second
 
     def _parameters(self, address: str, channel: str, place: Place) -> tuple[Parameter, ...]:
         scope = names.Scope(f"the arguments of channel {place.key}", self._report, _ARGUMENTS)

@@ -59,7 +59,7 @@ def _accepted(node: Node, pointer: str, report: Report) -> Iterator[Accept]:
             message = (
                 f"the reason to accept {shown(rule)} should be text, not {shown(plain(reason))}"
             )
-            report.error("accept", message, node.keys[rule])
+            report.error("accept", message, node.keys[rule], "say in words why nobody minds")
 
 
 def field_pointer(document: Document, pointer: str, name: str) -> str:
