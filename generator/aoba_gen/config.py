@@ -150,7 +150,8 @@ class _Reader:
     def _flag(self, fields: dict[str, object], name: str) -> bool:
         value = fields.get(name, False)
         if not isinstance(value, bool):
-            self._wrong((name,), f"{name!r} should be true or false, not {shown(value)}")
+            message = f"{name!r} should be true or false, not {shown(value)}"
+            self._wrong((name,), message, "write it without quotes")
         return value is True
 
     def _limits(self, table: object) -> Iterator[tuple[str, int]]:
