@@ -76,10 +76,11 @@ def pyright(cwd: Path, *arguments: str) -> set[tuple[str, int]]:
 def client(
     tmp_path_factory: pytest.TempPathFactory, fresh: Path, cli: Callable[..., Result]
 ) -> Path:
-    """The folder of a user: two packages in `out/`, one client that is right and one that is wrong."""
+    """The folder of a user: three packages in `out/`, one client that is right and one that is wrong."""
     folder = tmp_path_factory.mktemp("client").resolve()
     shutil.copytree(fresh, folder / "out")
-    assert cli(CASES / "library" / "spec.yaml", "-o", folder / "out").exit_code == 0
+    for document in (CASES / "library", CASES / "schemas" / "recursion"):
+        assert cli(document / "spec.yaml", "-o", folder / "out").exit_code == 0
     for name in ("right_client.py", WRONG):
         shutil.copy(CASES / name, folder)
     settings = {
@@ -121,6 +122,8 @@ def test_mypy_tells_a_right_client_from_a_wrong_one(
             "aoba_voice_call_signaling",
             "-p",
             "library_api_desk",
+            "-p",
+            "recursion",
             "-m",
             "right_client",
             "-m",

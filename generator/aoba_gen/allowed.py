@@ -82,6 +82,7 @@ def _bound(tree: ast.Module) -> dict[str, str]:
 
 def _forbidden(tree: ast.Module, bound: dict[str, str]) -> Iterator[tuple[str, ast.AST]]:
     defaults = dict(_defaults(tree, bound))
+    shown = set(_shown(tree))
     for node in ast.walk(tree):
         if type(node).__name__ not in _NODES and id(node) not in defaults:
             yield f"the syntax {type(node).__name__}", node
@@ -99,7 +100,8 @@ def _forbidden(tree: ast.Module, bound: dict[str, str]) -> Iterator[tuple[str, a
                     yield "a decorator", node
             case ast.AnnAssign(annotation=annotation, value=value):
                 yield from _evaluated(annotation)
-                if isinstance(annotation, ast.Name) and annotation.id.endswith("TypeAlias"):
+                alias = isinstance(annotation, ast.Name) and annotation.id.endswith("TypeAlias")
+                if alias and id(node) not in shown:
                     yield from _evaluated(value)
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             yield from _evaluated(node.returns)
@@ -122,6 +124,14 @@ def _defaults(tree: ast.Module, bound: dict[str, str]) -> Iterator[tuple[int, bo
                         called = inner.func if isinstance(inner, ast.Call) else None
                         if isinstance(called, ast.Name) and called.id in classes:
                             yield id(inner), True
+
+
+def _shown(tree: ast.Module) -> Iterator[int]:
+    """The statements, by their ids, that only type checkers read."""
+    for node in ast.walk(tree):
+        match node:
+            case ast.If(test=ast.Name(id="TYPE_CHECKING"), body=body):
+                yield from map(id, body)
 
 
 def _import(node: ast.ImportFrom) -> Iterator[tuple[str, ast.AST]]:

@@ -42,7 +42,7 @@ _IMPORTS: Final = {
         "now_milliseconds",
     ),
     "pydantic": ("Field",),
-    "typing": ("Annotated", "Any", "ClassVar", "Literal", "TypeAlias"),
+    "typing": ("Annotated", "Any", "ClassVar", "Literal", "TYPE_CHECKING", "TypeAlias"),
     "typing_extensions": ("TypeAliasType",),
 }
 
@@ -187,6 +187,17 @@ class _Rename(ast.NodeTransformer):
     def __init__(self, names: Mapping[str, str]) -> None:
         self._names = names
 
+    def visit_If(self, node: ast.If) -> ast.If:
+        """A type that leads back to itself: for checkers, and as it is made."""
+        self.generic_visit(node)
+        match node:
+            case ast.If(
+                body=[ast.AnnAssign() as shown],
+                orelse=[ast.Assign(value=ast.Call(args=[_, text]))],
+            ):
+                shown.value = text
+        return node
+
     def visit_Assign(self, node: ast.Assign) -> ast.Assign:
         """A member of an enum, which may be called anything, or a type that leads back to itself."""
         if isinstance(node.value, ast.Call) and len(node.value.args) == 2:
@@ -248,7 +259,10 @@ class _Finish:
         annotation = annotated(annotation, checks_of(schema.checks))
         if made.recursive:
             call = ast.Call(ast.Name("TypeAliasType"), [ast.Constant(""), annotation], [])
-            return ast.Assign([ast.Name(name)], call, lineno=0)
+            real = ast.Assign([ast.Name(name)], call, lineno=0)
+            # pyright refuses the call wherever it meets a use of the name in another module first.
+            shown = ast.AnnAssign(ast.Name(name), ast.Name("TypeAlias"), ast.Constant(""), simple=1)
+            return ast.If(ast.Name("TYPE_CHECKING"), [shown], [real])
         return ast.AnnAssign(ast.Name(name), ast.Name("TypeAlias"), annotation, simple=1)
 
     def _body(self, record: Record, types: Mapping[str, ast.expr]) -> Iterator[ast.stmt]:
