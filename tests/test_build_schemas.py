@@ -153,7 +153,9 @@ def test_says(generated: Generated, case: Path, cli: Cli, monkeypatch: pytest.Mo
     expected = place.read_text() if place.exists() else ""
     assert generated.said[case.name] == expected
     monkeypatch.chdir(case)
-    assert cli("validate", "spec.yaml", "--package", "x", "--allow-slow-patterns").stdout == expected
+    assert (
+        cli("validate", "spec.yaml", "--package", "x", "--allow-slow-patterns").stdout == expected
+    )
 
 
 def test_checkers_are_content(generated: Generated, tmp_path: Path) -> None:
