@@ -221,7 +221,7 @@ def _tell_outside(ref: str, location: Location, report: Report) -> None:
         "ref-outside",
         f"$ref {shown(ref)} leads out of the folder of the document",
         location,
-        "--allow-ref-root DIR lets references read what lies in that folder",
+        "--allow-ref-root DIR lets references read what lies in that folder, and says what is missing there",
     )
 
 
