@@ -74,8 +74,12 @@ def read_yaml(text: str, name: str, report: Report) -> Node | None:
         assert stop is not None
         if "maximum nesting depth" in (wrong.problem or ""):
             place = Location(name, stop.line + 1, stop.column + 1)
-            message = "the brackets here stand deeper inside each other than the parser of YAML reads"
-            report.error("limit-depth", message, place, "nest less deep: no limit can be raised here")
+            message = (
+                "the brackets here stand deeper inside each other than the parser of YAML reads"
+            )
+            report.error(
+                "limit-depth", message, place, "nest less deep: no limit can be raised here"
+            )
             raise Refused(report.diagnostics) from None
         start = wrong.context_mark or stop
         lines = re.split(r"\r\n?|\n", text)
