@@ -128,7 +128,9 @@ class Files:
             if told and self.is_shared(path):  # they may show what it holds
                 self._sources[path] = None
                 message = "this file is no YAML or JSON that documents could share"
-                told = (Diagnostic("ref-outside", message, Location(str(self.file(path)), 1, 1)),)
+                hint = "--allow-ref-root DIR lets references read that folder, and says what is wrong in it"
+                place = Location(str(self.file(path)), 1, 1)
+                told = (Diagnostic("ref-outside", message, place, hint),)
             self._report.extend(told)
         return self._sources[path]
 
