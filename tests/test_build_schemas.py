@@ -118,6 +118,14 @@ def test_refuses(
         message_of(generated, case, name, monkeypatch).decode(json.dumps(value))
 
 
+def test_a_uuid_is_checked_where_the_document_gives_no_other_text(
+    generated: Generated, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    case = next(case for case in CASES if case.name == "formats")
+    with pytest.raises(BadMessage, match="Input should be a UUID"):
+        message_of(generated, case, "Checked", monkeypatch).decode('{"id": "nobody"}')
+
+
 def test_a_default_of_objects_is_made_anew_and_sent_once_changed(
     generated: Generated, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -281,6 +281,12 @@ class Facts:
         """The first text that a part gives for a keyword."""
         return next((text for part in self.parts if (text := part.place.text(keyword))), "")
 
+    @property
+    def format(self) -> str | None:
+        """The format of a text; said to be unchecked where the document itself contradicts it."""
+        unchecked = any(part.place.pointer in part.place.document.no_uuids for part in self.parts)
+        return "uuid, not checked" if unchecked else self.text("format") or None
+
 
 def bounds_of(part: Part) -> Iterator[Bound]:
     """The bounds of one schema, exclusive ones of draft 4 as numbers."""

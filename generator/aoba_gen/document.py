@@ -139,6 +139,8 @@ class Document:
     source: Source
     references: References = field(repr=False, compare=False)
     shape: Shape = field(default_factory=Shape, repr=False, compare=False)
+    no_uuids: frozenset[str] = frozenset()
+    """The pointers of schemas whose `format: uuid` the document itself contradicts."""
 
     @property
     def root(self) -> Place:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Final, TypeAlias
 
 from .model import Alias, Definition, Enum, Json, Property, Record, Schema
+from .values_plain import UUID
 
 Definitions: TypeAlias = Mapping[str, Definition]
 _Bound: TypeAlias = Callable[[Json, int | float | str | bool], bool]
@@ -20,7 +21,6 @@ _JSON_TYPES: Final[Mapping[str, tuple[type, ...]]] = {
     "array": (list,),
     "object": (dict,),
 }
-_UUID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE | re.ASCII)
 
 
 def _number(compare: Callable[[float, float], bool]) -> _Bound:
@@ -68,7 +68,7 @@ def fits(value: Json, schema: Schema, known: Definitions) -> bool:
     if isinstance(value, dict) and schema.values is not None:
         if not all(fits(item, schema.values, known) for item in value.values()):
             return False
-    if isinstance(value, str) and schema.format == "uuid" and not _UUID.fullmatch(value):
+    if isinstance(value, str) and schema.format == "uuid" and not UUID.fullmatch(value):
         return False
     if not all(
         _BOUNDS[bound](value, limit) for bound, limit in schema.constraints if bound in _BOUNDS

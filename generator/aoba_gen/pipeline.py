@@ -31,7 +31,7 @@ def check(source: Source, report: Report, access: Access = Access()) -> Document
         document = resolve(source, report, access)
         report.begins("validate")
         found = check_structure(document.as_written, report)
-        check_rules(Written(document.as_written, document, found), report)
+        document = check_rules(Written(document.as_written, document, found), report)
         report.raise_errors()
         return document
 

@@ -7,10 +7,11 @@ that stops nothing. The structure of a document is `validate_structure`'s.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from .diagnostics import Report, Severity
+from .resolve import Document
 from .validate_channels import (
     channel_address,
     channel_parameters,
@@ -39,7 +40,7 @@ from .validate_servers import (
     server_pathname,
     server_variables,
 )
-from .validate_values import message_example, schema_default, schema_example
+from .validate_values import message_example, no_uuids, schema_default, schema_example
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +121,7 @@ TOLD: Final = {
     "schema-format": "A schema is of a format that is read.",
     "union-ambiguous": "The members of a union can be told apart.",
     "unknown-keyword": "What stands in a schema is a keyword or begins with 'x-'.",
+    "uuid-example": "The document itself gives UUIDs for a text with 'format: uuid'; else none are asked for.",
 }
 """The warnings of other passes, and what each wishes for."""
 
@@ -129,10 +131,14 @@ OPTIONAL: Final[Mapping[str, str]] = {
 """What can be turned off, by name, and what it demands."""
 
 
-def check_rules(written: Written, report: Report) -> None:
-    """Report what the rules find that the report has not disabled."""
+def check_rules(written: Written, report: Report) -> Document:
+    """Report what the rules find that the report has not disabled; returns the document with what is not to be checked."""
     for rule in RULES:
         if rule.needed or rule.name not in report.disabled:
             tell = report.error if rule.severity is Severity.ERROR else report.warn
             for found in rule.check(written):
                 tell(rule.name, found.message, found.location, found.hint)
+    unchecked = no_uuids(written)
+    for found in unchecked.values():
+        report.warn("uuid-example", found.message, found.location, found.hint)
+    return replace(written.lifted, no_uuids=frozenset(unchecked))

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
-from .diagnostics import Location, shown
-from .load import Array, Json, Object
+from collections.abc import Iterator
+
+from .diagnostics import shown
+from .load import Array, Json, Node, Object
 from .resolve import Place
 from .validate_parts import Finding, Findings, Written
 from .values import Path, Values
@@ -15,14 +17,9 @@ _HINT = "mend the one or the other"
 def message_example(written: Written) -> Findings:
     """The examples of a message fit its payload and its headers."""
     values = Values()
-    for message in written.messages():
-        examples = message.get("examples")
-        for example in examples.items() if examples else ():
-            for field in ("payload", "headers"):
-                schema, given = message.raw(field), example.raw(field)
-                if schema is not None and given is not None:
-                    what = f"an example of the {field} of message {shown(_name(message))}"
-                    yield from _misfits(values, schema, given, what)
+    for message, field, schema, given in _exchanged(written):
+        what = f"an example of the {field} of message {shown(_name(message))}"
+        yield from _misfits(values, schema, given, what)
 
 
 def schema_example(written: Written) -> Findings:
@@ -43,6 +40,41 @@ def schema_default(written: Written) -> Findings:
             yield from _misfits(values, schema, default, f"the default of {shown(schema.key)}")
 
 
+def no_uuids(written: Written) -> dict[str, Finding]:
+    """The schemas with `format: uuid`, by their pointers, that the document itself gives another text."""
+    schemas = list(written.of("Schema", "JsonSchema"))
+    if not any(schema.text("format") == "uuid" for schema in schemas):
+        return {}
+    held = [(schema, given) for _, _, schema, given in _exchanged(written)]
+    for schema in schemas:
+        examples = schema.raw("examples")
+        listed = [*(examples.raw_items() if examples else ()), schema.raw("default")]
+        held += [(schema, given) for given in (*listed, schema.raw("example")) if given is not None]
+    values = Values()
+    found: dict[str, Finding] = {}
+    for schema, given in held:
+        value = given.value()
+        meant = _parsed(value) if isinstance(value, str) else value
+        if not isinstance(meant, (dict, list)):
+            meant = value
+        for pointer, path, text in values.no_uuids(schema, meant):
+            message = f"{shown(text)} is no UUID, so {shown(pointer)} takes any text in spite of its 'format: uuid'"
+            hint = "give a UUID here, or take the format out"
+            found.setdefault(pointer, Finding(message, _node(given, path).location, hint))
+    return found
+
+
+def _exchanged(written: Written) -> Iterator[tuple[Place, str, Place, Place]]:
+    """The examples of messages: the message, "payload" or "headers", the schema of that, and the example of it."""
+    for message in written.messages():
+        examples = message.get("examples")
+        for example in examples.items() if examples else ():
+            for field in ("payload", "headers"):
+                schema, given = message.raw(field), example.raw(field)
+                if schema is not None and given is not None:
+                    yield message, field, schema, given
+
+
 def _name(message: Place) -> str:
     return message.text("messageId") or message.text("name") or message.key
 
@@ -58,7 +90,9 @@ def _misfits(values: Values, schema: Place, given: Place, what: str) -> Findings
         where = "".join(f"/{step}" for step in fault.path)
         at = f" at {shown(where)}" if where else ""
         yield Finding(
-            f"{what} does not fit its schema{at}: {fault.message}", _place(given, fault.path), _HINT
+            f"{what} does not fit its schema{at}: {fault.message}",
+            _node(given, fault.path).location,
+            _HINT,
         )
 
 
@@ -71,7 +105,7 @@ def _parsed(text: str) -> Json:
     return value
 
 
-def _place(given: Place, path: Path) -> Location:
+def _node(given: Place, path: Path) -> Node:
     """Where in the document the part of a value stands; as near as there is."""
     node = given.node
     for step in path:
@@ -79,4 +113,4 @@ def _place(given: Place, path: Path) -> Location:
             node = node.fields[str(step)]
         elif isinstance(node, Array) and isinstance(step, int) and step < len(node.items):
             node = node.items[step]
-    return node.location
+    return node

@@ -13,7 +13,7 @@ from .diagnostics import shown
 from .load import Array, Json, Node, Object, Scalar, plain
 from .resolve import Place, reference
 from .values_avro import avro_schema
-from .values_plain import TYPES, surely_fits
+from .values_plain import TYPES, UUID, surely_fits
 
 if TYPE_CHECKING:
     from jsonschema import Draft7Validator
@@ -94,6 +94,35 @@ class Values:
         except OverflowError:  # an integer that no double holds, held against one: nobody can tell
             return []
 
+    def no_uuids(self, schema: Place, value: Json) -> Iterator[tuple[str, Path, Json]]:
+        """Each schema with `format: uuid`, by its pointer, for which `value` has another text, where in it, and that text."""
+        try:
+            plain_schema = self._schema(schema)
+            if surely_fits(plain_schema, value, self._end):
+                return
+            waiting = list(self._strict.evolve(schema=plain_schema).iter_errors(value))
+        except (RecursionError, OverflowError):
+            return
+        for error in waiting:
+            waiting += error.context or ()
+            if error.validator == "format":
+                yield str(error.validator_value), (*error.absolute_path,), error.instance
+
+    @cached_property
+    def _strict(self) -> Draft7Validator:
+        """The validator that asserts the one format, whose value here is where it stands."""
+        from jsonschema import validators
+        from jsonschema.exceptions import ValidationError
+
+        def uuid(
+            _: Draft7Validator, pointer: str, value: Json, schema: object
+        ) -> Iterator[ValidationError]:
+            if isinstance(value, str) and not UUID.fullmatch(value):
+                yield ValidationError("no UUID")
+
+        extend: Callable[..., type[Draft7Validator]] = validators.extend
+        return extend(type(self._validator), {"format": uuid})({})
+
     @cached_property
     def _validator(self) -> Draft7Validator:
         from jsonschema import Draft7Validator  # slow to import, and most values surely fit
@@ -156,6 +185,8 @@ class Values:
             pattern = _runnable(plain(node))
             if pattern is not None:
                 yield pattern
+        elif name == "format" and plain(node) == "uuid":
+            yield place.pointer.removesuffix("/format")
         elif name in _KEPT and _is_sound(name, node):
             yield plain(node)
 

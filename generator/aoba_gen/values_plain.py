@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from .load import Json
+from .model import Json
 
 _TYPES: Final[Mapping[str, tuple[type, ...]]] = {
     "null": (type(None),),
@@ -19,6 +19,8 @@ _TYPES: Final[Mapping[str, tuple[type, ...]]] = {
 }
 TYPES: Final = frozenset(_TYPES)
 """The types of JSON Schema."""
+UUID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE | re.ASCII)
+"""A UUID (RFC 9562) as text."""
 _ABOUT: Final[Mapping[str, type]] = {
     "required": dict,
     "properties": dict,
@@ -43,8 +45,8 @@ def accepts_type(types: tuple[str, ...], value: Json) -> bool:
 def surely_fits(schema: Any, value: Json, end: Callable[[str], Any]) -> bool:
     """Whether `value` fits beyond doubt; false where it does not, or where only jsonschema can tell.
 
-    `schema` is sound JSON Schema of draft 7, in which `end` says what a `$ref` leads to. Raises RecursionError where that
-    leads in a circle.
+    `schema` is sound JSON Schema of draft 7, in which `end` says what a `$ref` leads to, and the only `format` is that of
+    UUIDs, of which other texts are in doubt. Raises RecursionError where `end` leads in a circle.
     """
     if isinstance(schema, bool):
         return schema
@@ -78,6 +80,8 @@ def _keeps(
         case "items", list():
             one_for_all = not isinstance(wanted, list)
             return one_for_all and all(surely_fits(wanted, item, end) for item in value)
+        case "format", _:
+            return not isinstance(value, str) or UUID.fullmatch(value) is not None
         case "pattern", str():
             return re.search(wanted, value) is not None
         case ("minLength" | "minItems"), ((str() | list()) as sized):
