@@ -72,6 +72,41 @@ def pair(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
+def test_a_listed_document_is_compared_on_its_own_side(
+    cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The command line wins; what is listed for both sides, or not at all, is compared on the usual one."""
+
+    def said(command: str, *more: str) -> str:
+        words = (
+            ("old.yaml", "new.yaml")
+            if command == "changelog"
+            else ("new.yaml", "--against", "old.yaml")
+        )
+        return cli(command, *words, *more).output
+
+    shutil.copytree(CASES / "field-added-required", tmp_path, dirs_exist_ok=True)
+    monkeypatch.chdir(tmp_path)
+    usual, peers = (
+        {command: said(command, "--side", side) for command in ("breaking", "changelog")}
+        for side in ("described", "peer")
+    )
+    assert usual["breaking"] != peers["breaking"]
+    one = '{{spec = "./new.yaml", output = "out", side = "{}"}}'.format
+    table = "[tool.aoba-gen]\ndocuments = [{}]\n".format
+    Path("pyproject.toml").write_text(table(one("peer")))
+    for command, expected in peers.items():
+        assert said(command) == expected
+        assert said(command, "--side", "described") == usual[command]
+    Path("pyproject.toml").write_text(table(one("peer") + ", " + one("described")))
+    both = cli("breaking", "new.yaml", "--against", "old.yaml")
+    assert (
+        both.stdout
+        == cli("breaking", "new.yaml", "--against", "old.yaml", "--side", "described").stdout
+    )
+    assert "new.yaml: warning: [tool.aoba-gen] lists it for both sides" in both.stderr
+
+
 def test_json_holds_what_the_text_does(cli: Cli, pair: Path) -> None:
     result = cli("breaking", "new.yaml", "--against", "old.yaml", "--format", "json")
     told = json.loads(result.stdout)

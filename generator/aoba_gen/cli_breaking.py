@@ -107,6 +107,7 @@ def breaking_command(
         spec, *others = dict.fromkeys(target.spec for target in listed)
         if others:
             raise click.UsageError("Missing argument 'NEW': the project has several documents.")
+        package, side = _as_listed(spec, package, side, config)
         options = Options(side, access=access(config, roots, hosts))
         found = _compared(spec, against, package, options, config, report)
     click.echo(FORMATS[form](found), nl=False)
@@ -151,6 +152,7 @@ def changelog_command(
     """
     with _findings():
         config, report = configuration((), limits)
+        package, side = _as_listed(new, package, side, config)
         options = Options(side, access=access(config, roots, hosts))
         found = _compared(new, old, package, options, config, report)
     click.echo(changelog(found), nl=False)
@@ -173,6 +175,21 @@ def _tell_version(found: Comparison) -> bool:
         hint = f"set info.version to {advice.version}" if advice.version else ""
         tell([Diagnostic("version-behind", advice.fault, place, hint)])
     return bool(advice.fault)
+
+
+def _as_listed(
+    spec: Path, package: str | None, side: Side | None, config: Config
+) -> tuple[str | None, Side | None]:
+    """The package and the side that are given, else those of [tool.aoba-gen] for that document."""
+    listed = [one for one in config.targets if one.spec.resolve() == spec.resolve()]
+    packages, sides = {one.package for one in listed}, {one.side for one in listed}
+    if side is None and len(sides) > 1:
+        text = f"{spec}: warning: [tool.aoba-gen] lists it for both sides, and one is compared: say which with --side"
+        click.echo(escaped(text), err=True)
+    return (
+        package or (packages.pop() if len(packages) == 1 else None),
+        side or (sides.pop() if len(sides) == 1 else None),
+    )
 
 
 def _compared(
