@@ -72,6 +72,27 @@ def pair(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
+def test_a_pull_request_that_mends_the_old_document_is_told_so(cli: Cli, pair: Path) -> None:
+    """Exit code 2, as nothing was compared; what GitHub shows says why, and says nothing where NEW is at fault."""
+    Path("worse.yaml").write_text(
+        Path("old.yaml").read_text().replace("schemas/Set'", "schemas/<b>'")
+    )
+    result = cli("breaking", "new.yaml", "--against", "worse.yaml")
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert result.stderr.startswith("worse.yaml:")
+    said = "nothing was compared: the old document has errors, so no client of it is known\n"
+    assert result.stderr.endswith(f"aoba-gen: {said}")
+    result = cli("breaking", "new.yaml", "--against", "worse.yaml", "--format", "github")
+    assert result.exit_code == 2
+    assert result.stdout.startswith("::notice title=not-compared::the old document has errors, ")
+    assert "worse.yaml:" in result.stdout and result.stdout.count("\n") == 1
+    result = cli("breaking", "new.yaml", "--against", "worse.yaml", "--format", "markdown")
+    assert result.stdout.startswith("Nothing was compared: the old document has errors, ")
+    assert "`worse.yaml:" in result.stdout and "<b>" not in result.stdout
+    result = cli("breaking", "worse.yaml", "--against", "old.yaml", "--format", "markdown")
+    assert (result.exit_code, result.stdout) == (2, "")
+
+
 def test_a_listed_document_is_compared_on_its_own_side(
     cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -246,6 +246,24 @@ def test_a_tag_is_released_with_its_distributions(ci: Ci, project: Path, github:
     assert github.uploads["ping-1.0.0-py3-none-any.whl"].startswith(b"PK")
 
 
+def test_a_document_with_errors_on_the_base_branch_may_be_mended(
+    ci: Ci, project: Path, github: Hub
+) -> None:
+    whole = (project / "spec" / "ping.yaml").read_text()
+    main = git(project, "rev-parse", "main")
+    edit(project, "#/components/schemas/Ping", "#/components/schemas/Gone")
+    commit(project, "Break it")
+    git(project, "branch", "-f", "main", "HEAD")
+    git(project, "update-ref", "refs/remotes/origin/main", "main")
+    (project / "spec" / "ping.yaml").write_text(whole)
+    runner = ci("Mend it")
+    git(project, "branch", "-f", "main", main)
+    git(project, "update-ref", "refs/remotes/origin/main", "main")
+    assert "::notice title=not-compared::the old document has errors, " in runner.log
+    assert "Nothing was compared: the old document has errors, " in runner.summary
+    assert runner.ran[1].code == 0
+
+
 def test_what_cannot_be_compared_or_written(ci: Ci, project: Path, github: Hub) -> None:
     """A new document breaks nobody; a fork may not comment; text of strangers stays text."""
     github.may_write = False

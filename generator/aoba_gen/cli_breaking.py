@@ -15,7 +15,7 @@ from .cli_complete import SpecPath, documents
 from .cli_help import epilog
 from .cli_options import access, configuration, targets, tell, with_package, with_trust
 from .compare import RULES
-from .compare_formats import FORMATS, summary
+from .compare_formats import BEGINNINGS, FORMATS, NO_PAST, summary
 from .compare_result import Comparison, compared
 from .compare_places import acceptances
 from .compare_version import advise
@@ -109,7 +109,12 @@ def breaking_command(
             raise click.UsageError("Missing argument 'NEW': the project has several documents.")
         package, side = _as_listed(spec, package, side, config)
         options = Options(side, access=access(config, roots, hosts))
-        found = _compared(spec, against, package, options, config, report)
+        try:
+            found = _compared(spec, against, package, options, config, report)
+        except _PastRefused as refused:
+            if form in BEGINNINGS:
+                click.echo(BEGINNINGS[form](refused.diagnostics), nl=False)
+            raise
     click.echo(FORMATS[form](found), nl=False)
     for idle in found.idle:
         click.echo(_idle(idle, found), err=True)
@@ -177,6 +182,10 @@ def _tell_version(found: Comparison) -> bool:
     return bool(advice.fault)
 
 
+class _PastRefused(Refused):
+    """The document that another is compared with cannot be used."""
+
+
 def _as_listed(
     spec: Path, package: str | None, side: Side | None, config: Config
 ) -> tuple[str | None, Side | None]:
@@ -201,7 +210,7 @@ def _compared(
         try:
             old = _compiled(before.path, package, replace(options, access=wider), report.scratch())
         except Refused as refused:
-            raise Refused(
+            raise _PastRefused(
                 replace(one, location=_named(one.location, before)) for one in refused.diagnostics
             ) from None
         new = _compiled(spec, package, replace(options, side=old[1].side), report.scratch())
@@ -248,6 +257,8 @@ def _findings() -> Iterator[None]:
         yield
     except Refused as refused:
         tell(refused.diagnostics)
+        if isinstance(refused, _PastRefused):
+            click.echo(f"aoba-gen: nothing was compared: {NO_PAST}", err=True)
         sys.exit(2)
     except NoHistory as problem:
         click.echo(escaped(f"aoba-gen: {problem}"), err=True)

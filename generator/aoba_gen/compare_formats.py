@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 from .compare import RULES
 from .compare_model import Verdict
 from .compare_result import Change, Comparison, counts
 from .diagnostics import Diagnostic, Severity, escaped
-from .formats import as_github, as_sarif, json_text
+from .formats import as_github, as_sarif, data, json_text
 from .markdown import code, inert
 
 _HEADINGS: Final = {
@@ -90,6 +90,25 @@ FORMATS: Final[Mapping[str, Callable[[Comparison], str]]] = {
     "sarif": sarif,
     "markdown": as_markdown,
 }
+
+NO_PAST: Final = "the old document has errors, so no client of it is known"
+
+
+def _beginning_on_github(found: Sequence[Diagnostic]) -> str:
+    text = f"{NO_PAST}: {found[0].location}: {found[0].message} [{found[0].rule}]"
+    return f"::notice title=not-compared::{data(escaped(text))}\n"
+
+
+def _beginning_in_markdown(found: Sequence[Diagnostic]) -> str:
+    first = found[0]
+    return f"Nothing was compared: {NO_PAST}. {code(str(first.location))}: {inert(first.message)} (`{first.rule}`)\n\n"
+
+
+BEGINNINGS: Final[Mapping[str, Callable[[Sequence[Diagnostic]], str]]] = {
+    "github": _beginning_on_github,
+    "markdown": _beginning_in_markdown,
+}
+"""What a pull request that mends a document is told: there is nothing to compare it with, for these errors."""
 
 
 def summary(found: Comparison) -> str:

@@ -45,7 +45,7 @@ def as_github(found: Sequence[Diagnostic], rules: Mapping[str, str]) -> str:
             f"{key}={_property(value)}" for key, value in (where | {"title": one.rule}).items()
         )
         text = "\n".join(escaped(part) for part in (one.message, one.hint) if part)
-        lines.append(f"::{one.severity} {told}::{_data(text)}\n")
+        lines.append(f"::{one.severity} {told}::{data(text)}\n")
     return "".join(lines)
 
 
@@ -101,12 +101,13 @@ def json_text(value: object) -> str:
     return "".join(shows).replace("##", "#\\u0023")
 
 
-def _data(text: str) -> str:
+def data(text: str) -> str:
+    """A text as the message of a workflow command."""
     return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
 
 
 def _property(text: str) -> str:
-    return _data(text).replace(":", "%3A").replace(",", "%2C")
+    return data(text).replace(":", "%3A").replace(",", "%2C")
 
 
 def _uri(file: str) -> str:
