@@ -101,7 +101,8 @@ def _marked(text: str) -> str:
     pieces = re.split(r"'([^'`]+)'|(?<![\w'])(\w+\(\)|on_\w+)(?![\w'])", text)
     plain, names = pieces[::3], zip(pieces[1::3], pieces[2::3], strict=True)
     coded = [code(quoted or bare) for quoted, bare in names]
-    return "".join(inert(one) + other for one, other in zip_longest(plain, coded, fillvalue=""))
+    inerts = (re.sub(r"\S(?:.*\S)?", lambda found: inert(found[0]), one) for one in plain)
+    return "".join(map("".join, zip_longest(inerts, coded, fillvalue="")))
 
 
 def _listed(words: Iterable[str]) -> str:

@@ -19,8 +19,11 @@ _BARS: Final = re.compile(r" *(`{3,}|~{3,}) *([^`]*)")
 _START: Final = re.compile(r"^(\d{0,9})(?:(?<=\d)([.)])(?=\s|$)|(?<!\d)([-+=]))")
 """What begins a list or underlines a heading at the start of a line."""
 
-_ACTIVE: Final = re.compile(r"(?<=[@#])(?=\w)|(?<=:)(?=//)|(?<=www)(?=\.)", re.IGNORECASE)
-"""Where a mention, the number of an issue or an address goes on: in a comment GitHub takes it for one, escaped or not."""
+_ACTIVE: Final = re.compile(
+    r"(?<=[@#])(?=\w)|(?:(?<=http:)|(?<=https:)|(?<=ftp:))(?=//)|(?<=www)(?=\.)", re.IGNORECASE
+)
+"""Where a mention, the number of an issue or an address goes on: in a comment GitHub takes it for one, escaped or not.
+Of addresses with a scheme it takes these three only (GitHub Flavored Markdown, section 6.9)."""
 
 
 def inert(text: str) -> str:
