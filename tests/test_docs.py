@@ -168,6 +168,37 @@ def test_the_folder_has_to_be_its_own(
     assert "__init__.py was generated there; choose another folder" in result.stderr
 
 
+def test_a_package_removes_no_pages(cli: Cli, tmp_path: Path) -> None:
+    pages = tmp_path / "lights"
+    assert cli("docs", LIGHTS, "-o", pages, "-q").exit_code == 0
+    before = {place: place.read_bytes() for place in pages.iterdir()}
+    for more in ((), ("--force",), ("--check",)):
+        result = cli(LIGHTS, "-o", tmp_path, "--package", "lights", *more)
+        said = f"aoba-gen: {pages}: api.md is a page of 'aoba-gen docs'; choose another folder for one of the two\n"
+        assert (result.exit_code, result.stderr.splitlines(True)[-1]) == (2, said)
+    assert {place: place.read_bytes() for place in pages.iterdir()} == before
+
+
+def test_two_documents_have_a_folder_for_pages_each(
+    cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "lights.yaml").write_text(LIGHTS.read_text())
+    (tmp_path / "lamps.yaml").write_text(LIGHTS.read_text())
+    one = '[[tool.aoba-gen.documents]]\nspec = "{}.yaml"\noutput = "{}"\ndocs = "{}"\n'.format
+    (tmp_path / "pyproject.toml").write_text(
+        one("lights", "a", "api") + one("lamps", "b", "./x/../api")
+    )
+    for more in ((), ("--check",)):
+        result = cli("docs", *more)
+        assert result.exit_code == 1
+        assert (
+            "lamps.yaml:1:1: the documentation goes to x/../api, where that of lights.yaml is"
+            in result.stderr
+        )
+        assert "give one of the two another 'docs' in [tool.aoba-gen]" in result.stderr
+
+
 def test_it_is_refused_in_the_same_words(cli: Cli, tmp_path: Path) -> None:
     spec = tmp_path / "spec.yaml"
     spec.write_text(LIGHTS.read_text().replace("schemas/Percent'", "schemas/Percnt'"))

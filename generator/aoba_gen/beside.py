@@ -12,6 +12,8 @@ README: Final = "../README.md"
 PYPROJECT: Final = "../pyproject.toml"
 BESIDE: Final = frozenset({README, PYPROJECT})
 """Their paths, as seen from the package."""
+PAGES: Final = ("api.md", "index.html")
+"""The pages of an API, in the folder that is theirs."""
 
 
 def place_of(folder: Path, path: str) -> Path:

@@ -19,6 +19,7 @@ from .cli_options import (
     configuration,
     exit_code,
     refusals,
+    take,
     tell,
     with_disable,
     with_package,
@@ -27,7 +28,7 @@ from .cli_options import (
 from .beside import PYPROJECT, place_of
 from .cli_outcome import Wanted, with_writing
 from .config import Config, Target
-from .diagnostics import Diagnostic, Location, Refused, Report, escaped, suggestion
+from .diagnostics import Refused, Report, escaped, suggestion
 from .options import Options, Side
 from .progress import progress
 from .seal import Current, current
@@ -255,10 +256,5 @@ class _Run:
             click.echo(escaped(f"aoba-gen: {problem}"), err=True)
             return 2
 
-    def _take(self, folder: Path, spec: Path, what: str = "the package") -> None:
-        """Keep a folder or a file for one document; raises `Refused` when it is another's of this run."""
-        other = self.taken.setdefault(folder.resolve(), spec)
-        if other is not spec:
-            what = f"{what} goes to {folder}, where that of {other} is"
-            hint = "give one of the two another 'package' or 'output' in [tool.aoba-gen]"
-            raise Refused([Diagnostic("package-name", what, Location(str(spec), 1, 1), hint)])
+    def _take(self, place: Path, spec: Path, what: str = "the package") -> None:
+        take(self.taken, place, spec, f"{what} goes", "'package' or 'output'")

@@ -14,6 +14,7 @@ from .cli_options import (
     configuration,
     exit_code,
     refusals,
+    take,
     with_disable,
     with_side,
     with_trust,
@@ -65,9 +66,10 @@ def docs_command(
     jobs: list[_Job] = [(spec, out, side)] if spec and out else _configured(config, out, side)
     wanted = Wanted(check, show_diff, force, quiet, form)
     codes = []
+    taken: dict[Path, Path] = {}
     for document, folder, side in jobs:
         options = Options(side, access=access(config, roots, hosts))
-        codes.append(_run(document, folder, options, report.scratch(), wanted, bool(spec)))
+        codes.append(_run(document, folder, options, report.scratch(), wanted, bool(spec), taken))
     sys.exit(max(codes))
 
 
@@ -86,7 +88,13 @@ def _configured(config: Config, *given: object) -> list[_Job]:
 
 
 def _run(
-    spec: Path, folder: Path, options: Options, report: Report, wanted: Wanted, is_named: bool
+    spec: Path,
+    folder: Path,
+    options: Options,
+    report: Report,
+    wanted: Wanted,
+    is_named: bool,
+    taken: dict[Path, Path],
 ) -> int:
     """Write the pages of one document, or say what that would do; the exit code."""
 
@@ -98,6 +106,7 @@ def _run(
         return shlex.join([*words, "--force"] if plan.outcome().kept else words)
 
     try:
+        take(taken, folder, spec, "the documentation goes", "'docs'")
         plan = generate_docs(spec, folder, report, options)
         wanted.tell(report.diagnostics)
         return wanted.carry_out(plan, command)

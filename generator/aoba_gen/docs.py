@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
-from typing import Final
 
 from .docs_facts import facts
 from .docs_html import html_page
@@ -15,9 +14,6 @@ from .element import Child, Element
 from .limits import Limits
 from .model import Model
 from .resolve import Document
-
-FILES: Final = ("api.md", "index.html")
-"""What is written for an API."""
 
 
 def documentation(document: Document, model: Model, limits: Limits) -> dict[str, str]:

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from .access import Access
-from .beside import PYPROJECT, README
+from .beside import PAGES, PYPROJECT, README
 from .build import build
 from .diagnostics import Location, Refused, Report
 from .limits import TooSlow, deadline, seconds_for, seconds_for_writing
@@ -76,12 +76,17 @@ def generate(
             )
             raise Refused(report.diagnostics) from flaw
 
-    return _planned(source, out / model.package, origin, files, report, more)
+    made = _planned(source, out / model.package, origin, files, report, more)
+    pages = [] if isinstance(made, Current) else [c.path for c in made.changes if c.path in PAGES]
+    if pages:
+        text = f"{pages[0]} is a page of 'aoba-gen docs'; choose another folder for one of the two"
+        raise Unwritable(f"{made.folder}: {text}")
+    return made
 
 
 def generate_docs(spec: Path, folder: Path, report: Report, options: Options) -> Plan | Current:
     """What writing the pages of `spec` into `folder` would change, if anything; raises as `generate` does."""
-    from .docs import FILES, TooLong, documentation  # most runs write none
+    from .docs import TooLong, documentation  # most runs write none
 
     source, document, model = _understood(spec, None, report, options)
 
@@ -99,7 +104,7 @@ def generate_docs(spec: Path, folder: Path, report: Report, options: Options) ->
         raise Unwritable(f"{folder}: the pages need a folder of their own, such as docs/api")
     digests = {path: source.digest for path, source in document.files.items()}
     made = _planned(source, folder, parts(digests, "docs", options, report), files, report)
-    others = [] if isinstance(made, Current) else [c for c in made.changes if c.path not in FILES]
+    others = [] if isinstance(made, Current) else [c for c in made.changes if c.path not in PAGES]
     if others:
         raise Unwritable(f"{folder}: {others[0].path} was generated there; choose another folder")
     return made
