@@ -9,7 +9,7 @@ from textwrap import dedent
 from typing import Final, TypeAlias
 
 import pytest
-from aoba_gen.diagnostics import Refused, Report, Severity
+from aoba_gen.diagnostics import Refused, Report
 from aoba_gen.load import load, plain
 from aoba_gen.references import References, Spot
 from aoba_gen.resolve import Document, Place, resolve

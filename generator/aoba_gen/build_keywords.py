@@ -10,6 +10,7 @@ from warnings import catch_warnings
 
 from .diagnostics import Report, shown, suggestion
 from .resolve import Place
+from .values_plain import TYPES
 
 _ANNOTATIONS: Final = frozenset("""
     $anchor $comment $defs $dynamicAnchor $id $schema $vocabulary contentEncoding contentMediaType contentSchema
@@ -53,7 +54,6 @@ _REPETITION: Final = re.compile(
 _MOST_REPETITIONS: Final = 3
 """So often may a pattern that Python's `re` runs repeat something; as in `aoba_runtime.patterns`."""
 _REPEATED_GROUP: Final = re.compile(r"(?<!\\)\)[*+{]")
-_TYPES: Final = frozenset("array boolean integer null number object string".split())
 
 
 def is_annotation(keyword: str) -> bool:
@@ -66,7 +66,7 @@ def types_of(place: Place) -> list[str]:
     kind = place.get("type")
     value = kind.value() if kind else []
     found = [str(item) for item in (value if isinstance(value, list) else [value])]
-    found = [item for item in found if item in _TYPES]
+    found = [item for item in found if item in TYPES]
     nullable = place.get("nullable")
     if found and nullable is not None and nullable.value() is True:
         found.append("null")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Final
 
 from . import names
@@ -12,6 +12,7 @@ from .build_schemas import Schemas
 from .build_servers import security
 from .diagnostics import Report, shown
 from .model import Channel, Hook, Message, Operation, Record, Reply
+from .model_values import lineage
 from .options import Side
 from .resolve import Document, Place
 
@@ -199,19 +200,12 @@ class Operations:
 
     def _demands(self, name: str) -> bool:
         """Whether a class cannot be made without arguments."""
-        return any(
-            field.required and field.fill is None and field.schema.const is None
-            for record in self._lineage(name)
-            for field in record.properties
-        )
-
-    def _lineage(self, name: str) -> Iterator[Record]:
-        """A class and its bases."""
         record = self._definitions.get(name)
-        if isinstance(record, Record):
-            yield record
-            for base in record.bases:
-                yield from self._lineage(base)
+        return isinstance(record, Record) and any(
+            field.required and field.fill is None and field.schema.const is None
+            for made in lineage(record, self._definitions)
+            for field in made.properties
+        )
 
 
 def _type(channel: Channel, messages: Sequence[Message]) -> str:

@@ -7,6 +7,7 @@ from typing import Final, TypeAlias
 
 from .call_names import COMMON, Field, SignalKind, matches
 from .model import Definition, Enum, Property, Record
+from .model_values import properties_of
 
 Way: TypeAlias = tuple[Property, ...]
 """The properties from a payload down to a value."""
@@ -103,10 +104,7 @@ class Fields:
 
     def _all(self, name: str) -> dict[str, Property]:
         record = self._found.get(name)
-        if not isinstance(record, Record):
-            return {}
-        inherited = {key: each for base in record.bases for key, each in self._all(base).items()}
-        return inherited | {each.name: each for each in record.properties}
+        return properties_of(record, self._found) if isinstance(record, Record) else {}
 
     def _ways(self, record: str, before: Way) -> Iterator[Way]:
         for each in self.of(record):

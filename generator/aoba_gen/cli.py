@@ -20,7 +20,6 @@ from .cli_options import (
     exit_code,
     refusals,
     take,
-    tell,
     with_disable,
     with_package,
     with_trust,

@@ -5,11 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
-from functools import partial
 from typing import Final, TypeAlias
 
 from .compare_match import both, flows, matched, tags
-from .compare_model import At, Context, Finding, Flow, Rules
+from .compare_model import At, Context, Finding, Flow
 from .compare_rules_api import API, CHANNELS, PARAMETERS, SERVERS
 from .compare_rules_fields import CLASSES, FIELDS
 from .compare_rules_operations import MESSAGES, OPERATIONS

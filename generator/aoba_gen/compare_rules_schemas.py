@@ -23,7 +23,7 @@ from .compare_model import (
 from .compare_match import near
 from .compare_schemas import Value, kinds, name_of, same_members, values
 from .diagnostics import shown
-from .model import Enum, Json, Record, Schema
+from .model import Json, Record, Schema
 from .schemas_types import FORMATS
 
 _LOWER: Final = frozenset({"minimum", "exclusiveMinimum", "minLength", "minItems"})

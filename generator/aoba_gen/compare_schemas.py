@@ -12,6 +12,7 @@ from typing import Final
 from .compare_match import matched, near
 from .compare_model import Context, Flow
 from .model import Alias, Definition, Enum, Property, Record, Schema
+from .model_values import lineage
 
 _INTEGERS: Final = frozenset({"integer", "number"})
 
@@ -47,18 +48,17 @@ def fields(name: str, found: Mapping[str, Definition]) -> dict[str, Held]:
     record = found.get(name)
     if not isinstance(record, Record):
         return {}
-    held: dict[str, Held] = {}
-    for base in record.bases:
-        held |= fields(base, found)
-    held |= {each.name: Held(each, record, False) for each in record.properties}
     shut = is_closed(record, found)
-    return {key: replace(one, closed=shut) for key, one in held.items()}
+    return {
+        each.name: Held(each, owner, shut)
+        for owner in lineage(record, found)
+        for each in owner.properties
+    }
 
 
 def is_closed(record: Record, found: Mapping[str, Definition]) -> bool:
     """Whether a class, or one of its bases, refuses other properties."""
-    bases = (found.get(base) for base in record.bases)
-    return record.closed or any(isinstance(one, Record) and is_closed(one, found) for one in bases)
+    return any(one.closed for one in lineage(record, found))
 
 
 def opened(schema: Schema, found: Mapping[str, Definition]) -> Schema:

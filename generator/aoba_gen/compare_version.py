@@ -7,7 +7,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
-from .compare_model import Verdict
 from .compare_result import Change
 from .diagnostics import shown
 

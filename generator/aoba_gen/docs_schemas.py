@@ -15,6 +15,7 @@ from .docs_types import checked, code, demands, joined, notes, type_of
 from .element import Child, Element, element
 from .limits import Limits
 from .model import Alias, Definition, Enum, Model, Property, Record, Schema
+from .model_values import lineage
 
 _DEEPEST: Final = 4
 """How deep fields of fields are shown in one table."""
@@ -213,15 +214,10 @@ class Schemas:
     def _fields(self, record: Record) -> list[Property]:
         """The fields of the bases and its own; one that is described again stands where it stood."""
         found: dict[str, Property] = {}
-        for base in record.bases:
-            inherited = self._known.get(base)
-            if isinstance(inherited, Record):
-                found |= {field.name: field for field in self._fields(inherited)}
-        for field in record.properties:
-            before = found.get(field.name)
-            found[field.name] = (
-                replace(field, doc=before.doc) if before and not field.doc else field
-            )
+        for made in lineage(record, self._known):
+            for field in made.properties:
+                doc = field.doc or (found[field.name].doc if field.name in found else "")
+                found[field.name] = replace(field, doc=doc)
         return list(found.values())
 
     def _unnest(self) -> None:

@@ -4,23 +4,14 @@ from __future__ import annotations
 
 import operator
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Final, TypeAlias
 
 from .model import Alias, Definition, Enum, Json, Property, Record, Schema
-from .values_plain import UUID
+from .values_plain import TYPES, UUID
 
 Definitions: TypeAlias = Mapping[str, Definition]
 _Bound: TypeAlias = Callable[[Json, int | float | str | bool], bool]
-_JSON_TYPES: Final[Mapping[str, tuple[type, ...]]] = {
-    "null": (type(None),),
-    "boolean": (bool,),
-    "integer": (int,),
-    "number": (int, float),
-    "string": (str,),
-    "array": (list,),
-    "object": (dict,),
-}
 
 
 def _number(compare: Callable[[float, float], bool]) -> _Bound:
@@ -74,7 +65,7 @@ def fits(value: Json, schema: Schema, known: Definitions) -> bool:
         _BOUNDS[bound](value, limit) for bound, limit in schema.constraints if bound in _BOUNDS
     ):
         return False
-    kinds = [kind for name in schema.types for kind in _JSON_TYPES[name]]
+    kinds = [kind for name in schema.types for kind in TYPES[name]]
     return not schema.types or type(value) in kinds
 
 
@@ -115,18 +106,23 @@ def objects_in(
             yield from objects_in(item, fields.get(name) or kind.values or Schema(), known)
 
 
-def properties_of(record: Record, known: Definitions) -> dict[str, Property]:
-    """All properties of a class by their names on the wire, those of its bases first."""
-    lineage: dict[str, Record] = {}
+def lineage(record: Record, known: Definitions) -> Iterable[Record]:
+    """A class behind its bases, each once: who inherits from two that share a base does not walk it twice."""
+    found: dict[str, Record] = {}
 
     def visit(made: Definition | None) -> None:
-        if isinstance(made, Record) and made.python not in lineage:
+        if isinstance(made, Record) and made.python not in found:
             for base in made.bases:
                 visit(known.get(base))
-            lineage[made.python] = made
+            found[made.python] = made
 
     visit(record)
-    return {field.name: field for made in lineage.values() for field in made.properties}
+    return found.values()
+
+
+def properties_of(record: Record, known: Definitions) -> dict[str, Property]:
+    """All properties of a class by their names on the wire, those of its bases first."""
+    return {field.name: field for made in lineage(record, known) for field in made.properties}
 
 
 def _fits_list(value: list[Json], schema: Schema, known: Definitions) -> bool:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Final
 
 from .model import Alias, Definition, Enum, Message, Model, Property, Record, Schema
+from .model_values import properties_of
 from .prose import literal
 
 _DEEPEST: Final = 6
@@ -60,18 +61,7 @@ class _Sampler:
 
     def _asked(self, made: Record) -> Iterable[Property]:
         """The properties for which a constructor asks."""
-        found: dict[str, Property] = {}
-        for base in made.bases:
-            if isinstance(above := self._definitions.get(base), Record):
-                found |= {field.python: field for field in self._all(above)}
-        found |= {field.python: field for field in made.properties}
-        return [field for field in found.values() if _is_asked(field)]
-
-    def _all(self, made: Record) -> Iterable[Property]:
-        for base in made.bases:
-            if isinstance(above := self._definitions.get(base), Record):
-                yield from self._all(above)
-        yield from made.properties
+        return filter(_is_asked, properties_of(made, self._definitions).values())
 
 
 def _is_asked(field: Property) -> bool:

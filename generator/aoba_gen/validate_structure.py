@@ -13,6 +13,7 @@ from .resolve import Document, Place, reference
 from .shapes import Shape, Table, Tables, shape_of
 from .shapes_2 import V2_0, V2_1, V2_2, V2_3, V2_4, V2_5, V2_6
 from .shapes_3 import V3_0, V3_1
+from .values_plain import TYPES
 
 VERSIONS: Final[Mapping[str, Tables]] = {
     f"{tables.version}.0": tables
@@ -20,7 +21,6 @@ VERSIONS: Final[Mapping[str, Tables]] = {
 }
 """The tables by the version that a document states."""
 
-_TYPES: Final = ("null", "boolean", "integer", "number", "string", "array", "object")
 _EXTENSION: Final = re.compile(r"x-[\w.-]+")
 _DATA: Final = ("anything", "an object")
 _SCHEMAS: Final = ("Schema", "JsonSchema")
@@ -209,12 +209,12 @@ class _Structure:
                     place.location,
                     "write 'null' in quotes",
                 )
-            elif item not in _TYPES:
+            elif item not in TYPES:
                 self._report.error(
                     "unknown-type",
-                    f"{what} is {shown(item)}, expected one of {', '.join(_TYPES)}",
+                    f"{what} is {shown(item)}, expected one of {', '.join(TYPES)}",
                     place.location,
-                    suggestion(str(item), _TYPES) or "write one of them",
+                    suggestion(str(item), TYPES) or "write one of them",
                 )
 
     def _check_reference(self, raw: Place, what: str) -> None:
@@ -277,7 +277,7 @@ class _Structure:
 
 def _takes(shape: Shape, value: Scalar) -> bool:
     """Whether a scalar is all that should stand here."""
-    return value.value in _TYPES if shape.name == "SchemaType" else shape.allows(value.value)
+    return value.value in TYPES if shape.name == "SchemaType" else shape.allows(value.value)
 
 
 def _formatted(parent: Object | None) -> str:

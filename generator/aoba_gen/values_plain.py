@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from .model import Json
 
-_TYPES: Final[Mapping[str, tuple[type, ...]]] = {
+TYPES: Final[Mapping[str, tuple[type, ...]]] = {
     "null": (type(None),),
     "boolean": (bool,),
     "integer": (int,),
@@ -17,8 +17,7 @@ _TYPES: Final[Mapping[str, tuple[type, ...]]] = {
     "array": (list,),
     "object": (dict,),
 }
-TYPES: Final = frozenset(_TYPES)
-"""The types of JSON Schema."""
+"""The types of JSON Schema, and those of their values here."""
 UUID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE | re.ASCII)
 """A UUID (RFC 9562) as text."""
 _ABOUT: Final[Mapping[str, type]] = {
@@ -39,7 +38,7 @@ def accepts_type(types: tuple[str, ...], value: Json) -> bool:
     """Whether a value is of one of the JSON Schema types; unknown types take anything."""
     if isinstance(value, float) and value.is_integer() and "integer" in types:
         return True
-    return any(type(value) in _TYPES.get(name, (type(value),)) for name in types)
+    return any(type(value) in TYPES.get(name, (type(value),)) for name in types)
 
 
 def surely_fits(schema: Any, value: Json, end: Callable[[str], Any]) -> bool:

@@ -7,7 +7,6 @@ import contextlib
 import logging
 import ssl as tls
 import xml.etree.ElementTree as ET
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Final, Protocol, cast
 from urllib.parse import urlsplit

@@ -10,12 +10,12 @@ import xml.etree.ElementTree as ET
 from collections import deque
 from collections.abc import AsyncGenerator, Callable
 from types import TracebackType
-from typing import Any, Final, Protocol, Self
+from typing import Final, Protocol, Self
 from urllib.parse import urlsplit
 
 from slixmpp import ClientXMPP
 
-from ..errors import AckTimeout, Fault, PeerUnavailable
+from ..errors import AckTimeout, Fault
 from ..links import Token, tell
 from ..transport import Outgoing, Receiver
 from . import plugin, xml
