@@ -132,7 +132,7 @@ def complaint(data: bytes, folder: Path) -> str | None:
     before = _snapshot(out)
     text = io.StringIO()
     status: object = 0
-    signal.setitimer(signal.ITIMER_PROF, SECONDS)  # the machine may be busy
+    signal.setitimer(signal.ITIMER_VIRTUAL, SECONDS)  # the machine may be busy
     try:
         with redirect_stdout(text), redirect_stderr(text):
             cli.main([str(spec), "-o", str(out), "--package", "fuzzed"])
@@ -141,7 +141,7 @@ def complaint(data: bytes, folder: Path) -> str | None:
     except BaseException:
         return traceback.format_exc()
     finally:
-        signal.setitimer(signal.ITIMER_PROF, 0)
+        signal.setitimer(signal.ITIMER_VIRTUAL, 0)
     said = text.getvalue()
     if status not in (0, 1):
         return f"exit {status}: {said}"
@@ -164,7 +164,7 @@ def run(count: int, seed: int) -> list[tuple[bytes, str]]:
     import black  # noqa: F401  (imported before the first document, so that none waits for it)
     import datamodel_code_generator  # noqa: F401
 
-    signal.signal(signal.SIGPROF, _stop)
+    signal.signal(signal.SIGVTALRM, _stop)
     documents, found, chance = seeds(), [], random.Random(seed)
     folder = Path(tempfile.mkdtemp())
     try:

@@ -78,20 +78,20 @@ def deadline(seconds: int) -> Iterator[None]:
 
     One within another counts for nothing: the outer one runs on.
     """
-    if getattr(signal, "SIGVTALRM", None) and signal.getsignal(signal.SIGVTALRM) is _too_slow:
+    if getattr(signal, "SIGPROF", None) and signal.getsignal(signal.SIGPROF) is _too_slow:
         yield
         return
     try:
-        before = signal.signal(signal.SIGVTALRM, _too_slow)
-        signal.setitimer(signal.ITIMER_VIRTUAL, seconds, 1)  # again, where something swallows it
+        before = signal.signal(signal.SIGPROF, _too_slow)
+        signal.setitimer(signal.ITIMER_PROF, seconds, 1)  # again, where something swallows it
     except (AttributeError, ValueError):  # Windows; another thread
         yield
         return
     try:
         yield
     finally:
-        signal.setitimer(signal.ITIMER_VIRTUAL, 0)
-        signal.signal(signal.SIGVTALRM, before)
+        signal.setitimer(signal.ITIMER_PROF, 0)
+        signal.signal(signal.SIGPROF, before)
 
 
 def _too_slow(*_: object) -> None:
