@@ -6,32 +6,33 @@ import re
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import click
 
+from .beside import PYPROJECT, place_of
 from .cli_complete import SpecPath, offered
 from .cli_help import epilog
 from .cli_options import (
     access,
     configuration,
-    exit_code,
     refusals,
     take,
+    targets,
     with_disable,
     with_package,
     with_trust,
 )
-from .beside import PYPROJECT, place_of
 from .cli_outcome import Wanted, with_writing
 from .config import Config, Target
-from .diagnostics import Refused, Report, escaped, suggestion
+from .diagnostics import Report, suggestion
 from .options import Options, Side
 from .progress import progress
 from .seal import Current, current
-from .write import Plan, Unwritable
+from .write import Plan
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
@@ -182,13 +183,11 @@ def generate_command(
     given = Target(spec, out, package, side, templates, dist) if spec and out else None
     if spec and not out:
         raise click.UsageError("Missing option '-o' / '--out'.")
-    targets = (
-        (given,) if given else _configured(config, out, package, side, templates, dist or None)
-    )
+    listed = (given,) if given else _configured(config, out, package, side, templates, dist or None)
     allowed = access(config, roots, hosts)
     jobs = [
         (target, Options(target.side, target.templates or config.templates, allowed, target.dist))
-        for target in targets
+        for target in listed
     ]
     if watch:
         if check or show_diff:
@@ -198,24 +197,22 @@ def generate_command(
         watch_targets(jobs, report, force)
         return
     codes = []
-    taken: dict[Path, Path] = {}
+    wanted = Wanted(check, show_diff, force, quiet, form)
+    job = _Run(wanted, bool(given), {})
     for target, options in jobs:
-        run = _Run(Wanted(check, show_diff, force, quiet, form), bool(given), taken)
-        codes.append(run.generate(target, options, report.scratch()))
+        run = partial(job.generate, target, options, report.scratch())
+        codes.append(wanted.ended(run))
     sys.exit(max(codes))
 
 
 def _configured(config: Config, *given: object) -> tuple[Target, ...]:
     """The documents of the project; options that are about one document have no place beside them."""
-    if not config.targets:
-        raise click.UsageError(
-            "Missing argument 'SPEC': name a document, or list them in [tool.aoba-gen] of pyproject.toml."
-        )
+    found = targets((), config)
     if any(one is not None for one in given):
         raise click.UsageError(
             "--out, --package, --side, --templates and --dist go with a SPEC; [tool.aoba-gen] has its own for each document."
         )
-    return config.targets
+    return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,33 +224,26 @@ class _Run:
     taken: dict[Path, Path]  # the folders of packages, and the documents that they are of
 
     def generate(self, target: Target, options: Options, report: Report) -> int:
-        """Generate a document's package, or say what that would do; the exit code."""
-        try:
-            what = (target.spec, target.out, target.package, report, options)
-            plan: Plan | Current | None = current(*what)
-            if plan is None:
-                from .pipeline import generate  # slow to import
+        """Generate a document's package, or say what that would do; the exit code. Raises what `Wanted.ended` tells."""
+        what = (target.spec, target.out, target.package, report, options)
+        plan: Plan | Current | None = current(*what)
+        if plan is None:
+            from .pipeline import generate  # slow to import
 
-                with progress(str(target.spec), quiet=self.wanted.quiet) as report.begins:
-                    plan = generate(*what)
-            self.wanted.tell(report.diagnostics)
-            self._take(plan.folder, target.spec)
-            if target.dist:
-                self._take(place_of(plan.folder, PYPROJECT), target.spec, "its distribution")
-            named = target if self.named else None
+            with progress(str(target.spec), quiet=self.wanted.quiet) as report.begins:
+                plan = generate(*what)
+        self.wanted.tell(report.diagnostics)
+        self._take(plan.folder, target.spec)
+        if target.dist:
+            self._take(place_of(plan.folder, PYPROJECT), target.spec, "its distribution")
+        named = target if self.named else None
 
-            def command(plan: Plan) -> str:
-                from .cli_drift import command_of
+        def command(plan: Plan) -> str:
+            from .cli_drift import command_of
 
-                return command_of(named, plan)
+            return command_of(named, plan)
 
-            return self.wanted.carry_out(plan, command)
-        except Refused as refused:
-            self.wanted.tell(refused.diagnostics)
-            return exit_code(refused)
-        except (Unwritable, OSError) as problem:  # the output folder, or where the summary goes
-            click.echo(escaped(f"aoba-gen: {problem}"), err=True)
-            return 2
+        return self.wanted.carry_out(plan, command)
 
     def _take(self, place: Path, spec: Path, what: str = "the package") -> None:
         take(self.taken, place, spec, f"{what} goes", "'package' or 'output'")

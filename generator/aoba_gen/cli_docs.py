@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import shlex
 import sys
+from functools import partial
 from pathlib import Path
 from typing import TypeAlias
 
 import click
 
+from .cli_complete import SpecPath
+from .cli_help import epilog
 from .cli_options import (
     access,
     configuration,
-    exit_code,
     refusals,
     take,
     with_disable,
@@ -21,18 +23,40 @@ from .cli_options import (
 )
 from .cli_outcome import Wanted, with_writing
 from .config import Config
-from .diagnostics import Refused, Report, escaped
+from .diagnostics import Report
 from .options import Options, Side
 from .pipeline import generate_docs
-from .write import Plan, Unwritable
+from .progress import progress
+from .write import Plan
 
 _Job: TypeAlias = "tuple[Path, Path, Side | None]"
 """A document, the folder for its pages, and from whose side they are told."""
 
 
-@click.command("docs")
-@click.argument("spec", required=False, type=click.Path(path_type=Path))
-@click.option("-o", "--out", type=click.Path(path_type=Path), help="Folder to put the pages in.")
+@click.command(
+    "docs",
+    epilog=epilog(
+        {
+            "aoba-gen docs spec/voice-call-signaling.yaml -o docs/api": "write docs/api/index.html and docs/api/api.md",
+            "aoba-gen docs spec/voice-call-signaling.yaml -o docs/api --check": "in CI: exit 1 and say what is not as written",
+            "aoba-gen docs": "write the pages of every document of [tool.aoba-gen] that has a folder 'docs'",
+        },
+        {
+            0: "all is well",
+            1: "the document has errors; the pages are not as written; or a hand-edited file was kept",
+            2: "a wrong call: an unknown option, no such file, a folder that cannot be written",
+        },
+        {"aoba-gen SPEC -o OUT": "generate the package"},
+    ),
+)
+@click.argument("spec", required=False, type=SpecPath())
+@click.option(
+    "-o",
+    "--out",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="Folder to put the pages in; made where it is missing. Needed with a SPEC.",
+)
 @with_side
 @with_disable
 @with_trust
@@ -54,7 +78,7 @@ def docs_command(
     """Write the pages of the API in the AsyncAPI document SPEC: index.html and api.md.
 
     Both say the same and need nothing from the network: servers, the flow of messages, operations, channels, messages with
-    their examples, and schemas. OUT is a folder of their own; in it only files that aoba-gen wrote are ever replaced, and
+    their examples, and schemas. DIR is a folder of their own; in it only files that aoba-gen wrote are ever replaced, and
     none that was edited by hand since, unless --force says so.
 
     Without SPEC: every document of [tool.aoba-gen] in pyproject.toml that has a folder 'docs'.
@@ -69,7 +93,8 @@ def docs_command(
     taken: dict[Path, Path] = {}
     for document, folder, side in jobs:
         options = Options(side, access=access(config, roots, hosts))
-        codes.append(_run(document, folder, options, report.scratch(), wanted, bool(spec), taken))
+        run = partial(_run, document, folder, options, report.scratch(), wanted, bool(spec), taken)
+        codes.append(wanted.ended(run))
     sys.exit(max(codes))
 
 
@@ -105,14 +130,8 @@ def _run(
             words += ["--side", options.side] if options.side else []
         return shlex.join([*words, "--force"] if plan.outcome().kept else words)
 
-    try:
-        take(taken, folder, spec, "the documentation goes", "'docs'")
+    take(taken, folder, spec, "the documentation goes", "'docs'")
+    with progress(str(spec), quiet=wanted.quiet) as report.begins:
         plan = generate_docs(spec, folder, report, options)
-        wanted.tell(report.diagnostics)
-        return wanted.carry_out(plan, command)
-    except Refused as refused:
-        wanted.tell(refused.diagnostics)
-        return exit_code(refused)
-    except (Unwritable, OSError) as problem:  # the output folder, or where the summary goes
-        click.echo(escaped(f"aoba-gen: {problem}"), err=True)
-        return 2
+    wanted.tell(report.diagnostics)
+    return wanted.carry_out(plan, command)

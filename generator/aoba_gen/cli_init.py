@@ -11,6 +11,7 @@ import click
 from .cli_complete import SpecPath
 from .cli_help import epilog
 from .cli_options import refusals
+from .diagnostics import escaped
 from .init import NoSetup, Setup, State, set_up, write
 from .init_texts import PLACEHOLDER
 from .write import Unwritable, diff_of
@@ -85,7 +86,7 @@ def init_command(
             else:
                 write(setup)
         except (NoSetup, Unwritable) as problem:
-            click.echo(f"aoba-gen: {problem}", err=True)
+            click.echo(escaped(f"aoba-gen: {problem}"), err=True)
             sys.exit(2)
     _tell(setup, to_stderr=show_diff)
     sys.exit(0 if setup.is_done else 1)
@@ -94,7 +95,7 @@ def init_command(
 def _tell(setup: Setup, *, to_stderr: bool) -> None:
     """What was found and done, and what comes next; beside a diff this is no part of the output."""
     for name in setup.documents:
-        click.echo(f"found {name}", err=to_stderr)
+        click.echo(escaped(f"found {name}"), err=to_stderr)
     for step in setup.steps:
         word = f"would be {step.state}" if to_stderr and step.new is not None else step.state
         is_left = step.state in (State.KEPT, State.BY_HAND)

@@ -9,10 +9,10 @@ from pathlib import Path
 import click
 
 from .beside import place_of
-from .cli_options import Command, tell
-from .diagnostics import Diagnostic, escaped
+from .cli_options import Command, exit_code, tell
+from .diagnostics import Diagnostic, Refused, escaped
 from .seal import Current
-from .write import Outcome, Plan, apply, diff
+from .write import Outcome, Plan, Unwritable, apply, diff
 
 
 def with_writing(command: Command) -> Command:
@@ -65,6 +65,17 @@ class Wanted:
         else:
             tell(diagnostics)
 
+    def ended(self, run: Callable[[], int]) -> int:
+        """The exit code of a run; what is refused and what cannot be written is told."""
+        try:
+            return run()
+        except Refused as refused:
+            self.tell(refused.diagnostics)
+            return exit_code(refused)
+        except (Unwritable, OSError) as problem:  # the output folder, or where the summary goes
+            click.echo(escaped(f"aoba-gen: {problem}"), err=True)
+            return 2
+
     def carry_out(self, plan: Plan | Current, command: Callable[[Plan], str]) -> int:
         """Write, show or check; the exit code. `command` is what to run where the output is not as generated."""
         if isinstance(plan, Current):
@@ -93,13 +104,8 @@ def _write(plan: Plan, force: bool, quiet: bool) -> int:
 
 def _tell_kept(folder: Path, outcome: Outcome) -> None:
     for path in outcome.kept:
-        click.echo(
-            escaped(
-                f"{place_of(folder, path)}: kept, because it was edited by hand or is not ours;"
-            )
-            + " --force overwrites it",
-            err=True,
-        )
+        why = "kept, because it was edited by hand or is not ours; --force overwrites it"
+        click.echo(escaped(f"{place_of(folder, path)}: {why}"), err=True)
 
 
 def _summarize(folder: Path, outcome: Outcome, quiet: bool) -> None:
@@ -114,6 +120,5 @@ def _summarize(folder: Path, outcome: Outcome, quiet: bool) -> None:
         "removed": outcome.removed,
         "kept": outcome.kept,
     }
-    click.echo(
-        f"{folder}: " + ", ".join(f"{len(paths)} {name}" for name, paths in counts.items() if paths)
-    )
+    told = ", ".join(f"{len(paths)} {name}" for name, paths in counts.items() if paths)
+    click.echo(escaped(f"{folder}: {told}"))

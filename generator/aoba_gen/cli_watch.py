@@ -13,7 +13,7 @@ import click
 from .access import shared_beside
 from .cli_options import tell
 from .config import Target
-from .diagnostics import Diagnostic, Refused, Report
+from .diagnostics import Diagnostic, Refused, Report, escaped
 from .options import Options
 from .pipeline import generate
 from .seal import Current
@@ -87,5 +87,5 @@ def _tell(run: _Run, *, in_full: bool) -> None:
     """The line about a run; what was found is told when it is new."""
     if in_full:
         tell(run.found)
-    click.echo(f"{time.strftime('%H:%M:%S')} {run.said} ({run.seconds:.1f} s)")
+    click.echo(escaped(f"{time.strftime('%H:%M:%S')} {run.said} ({run.seconds:.1f} s)"))
     sys.stdout.flush()

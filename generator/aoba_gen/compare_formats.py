@@ -10,7 +10,7 @@ from .compare_model import Verdict
 from .compare_result import Change, Comparison, counts
 from .diagnostics import Diagnostic, Severity, escaped
 from .formats import as_github, as_sarif, data, json_text
-from .markdown import code, inert
+from .markdown import code, inert, table
 
 _HEADINGS: Final = {
     Verdict.BREAKING: "Breaks clients",
@@ -40,8 +40,8 @@ def as_json(found: Comparison) -> str:
         for one in found.changes
     ]
     versions = {"old": found.old.version, "new": found.new.version}
-    table = {"versions": versions, "changes": changes, "counts": counts(found.changes)}
-    return json_text(table)
+    told = {"versions": versions, "changes": changes, "counts": counts(found.changes)}
+    return json_text(told)
 
 
 def github(found: Comparison) -> str:
@@ -67,19 +67,15 @@ def as_markdown(found: Comparison) -> str:
                 if many
                 else [f"**{heading}**"]
             )
-            lines += ["", "| what | for whom | where | rule |", "|---|---|---|---|"]
-            lines += [
-                f"| {inert(_sentence(one))} | {_whom(one)} | {code(str(one.new))} | `{one.rule}` |"
+            rows = (
+                (inert(_sentence(one)), _whom(one), code(str(one.new)), code(one.rule))
                 for one in listed
-            ]
-            lines += ["", "</details>", ""] if many else [""]
+            )
+            lines += ["", *table(("what", "for whom", "where", "rule"), rows), ""]
+            lines += ["</details>", ""] if many else []
     if accepted := [one for one in found.changes if one.accepted]:
-        lines += ["**Accepted**", "", "| what | why | rule |", "|---|---|---|"]
-        lines += [
-            f"| {inert(_sentence(one))} | {inert(one.accepted)} | `{one.rule}` |"
-            for one in accepted
-        ]
-        lines.append("")
+        reasons = ((inert(_sentence(one)), inert(one.accepted), code(one.rule)) for one in accepted)
+        lines += ["**Accepted**", "", *table(("what", "why", "rule"), reasons), ""]
     return "\n".join(lines)
 
 

@@ -147,11 +147,11 @@ class _Reader:
             else:
                 self._wrong((name,), f"{name!r} should list text, not {shown(value)}", _QUOTE_IT)
 
-    def _flag(self, fields: dict[str, object], name: str) -> bool:
+    def _flag(self, fields: dict[str, object], name: str, where: Keys = ()) -> bool:
         value = fields.get(name, False)
         if not isinstance(value, bool):
             message = f"{name!r} should be true or false, not {shown(value)}"
-            self._wrong((name,), message, "write it without quotes")
+            self._wrong((*where, name), message, "write it without quotes")
         return value is True
 
     def _limits(self, table: object) -> Iterator[tuple[str, int]]:
@@ -203,11 +203,9 @@ class _Reader:
             return None
         chosen: Side | None = next((one for one in get_args(Side) if one == side), None)
         templates, docs = (self._path(fields, name, where) for name in ("templates", "docs"))
-        dist = fields.get("dist", False)
-        if not isinstance(dist, bool):
-            message = f"'dist' should be true or false, not {shown(dist)}"
-            self._wrong((*where, "dist"), message, "write it without quotes")
-        return Target(spec, out, package, chosen, templates, dist is True, docs)
+        return Target(
+            spec, out, package, chosen, templates, self._flag(fields, "dist", where), docs
+        )
 
     def _fields(self, table: object, known: tuple[str, ...], where: Keys) -> dict[str, object]:
         if not isinstance(table, dict):

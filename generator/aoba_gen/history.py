@@ -63,9 +63,7 @@ def past(given: str, spec: Path) -> Iterator[Past]:
     reference, _, path = given.removeprefix("git:").partition(":")
     with TemporaryDirectory(prefix="aoba-gen-") as folder:
         target = Path(folder)
-        top = Path(
-            git(spec.absolute().parent, "rev-parse", "--show-toplevel").decode().rstrip("\n")
-        )
+        top = top_of(spec.absolute().parent)
         inside = path or spec.resolve().relative_to(top.resolve()).as_posix()
         try:
             commit = git(
@@ -114,6 +112,11 @@ def _is_document(name: str) -> bool:
     """Whether a document may refer to the file of that name, and it lies in its commit: git itself takes any name."""
     parts = name.split("/")
     return PurePosixPath(name).suffix.lower() in KINDS and not {"", ".", "..", ".git"} & {*parts}
+
+
+def top_of(folder: Path) -> Path:
+    """The top folder of the checkout around `folder`; raises NoHistory where there is none."""
+    return Path(os.fsdecode(git(folder, "rev-parse", "--show-toplevel")).rstrip("\r\n"))
 
 
 def git(folder: Path, *words: str, given: str = "") -> bytes:

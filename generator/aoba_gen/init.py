@@ -16,12 +16,13 @@ from typing import Final
 from . import init_texts as texts
 from .config import FILE, read_config
 from .diagnostics import Refused, Report
-from .history import NoHistory, git
+from .history import NoHistory, git, top_of
 from .init_edits import PRE_COMMIT, has_hook, has_table, with_hook, with_table
 from .load import load
+from .manifest import RESERVED
 from .validate import OPTIONAL
 from .versions import check_version
-from .write import Unwritable
+from .write import Unwritable, create, reason_of
 
 WORKFLOW: Final = ".github/workflows/aoba-gen.yml"
 _HEAD: Final = 65_536
@@ -86,7 +87,7 @@ def set_up(specs: Sequence[Path], out: Path, source: str | None, *, force: bool)
     Raises `NoSetup`; `Refused` for what is no document and for a pyproject.toml with errors; `Unwritable`.
     """
     try:
-        top = Path(os.fsdecode(git(Path.cwd(), "rev-parse", "--show-toplevel")).rstrip("\r\n"))
+        top = top_of(Path.cwd())
     except NoHistory as fault:
         hint = "go to where your repository is, or run 'git init' first"
         raise NoSetup(f"{fault}; {hint}") from None
@@ -108,22 +109,18 @@ def write(setup: Setup) -> None:
         for step in setup.writes:
             place = setup.top / step.path
             place.parent.mkdir(parents=True, exist_ok=True)
-            staged = place.with_name(f".aoba-gen-{secrets.token_hex(8)}")
+            staged = place.with_name(f"{RESERVED}-{secrets.token_hex(8)}")
             ready[staged] = place
-            with open(staged, "xb") as file:
-                file.write((step.new or "").encode())
-                file.flush()
-                os.fsync(file.fileno())
+            create(staged, (step.new or "").encode())
             if place.exists():
                 staged.chmod(stat.S_IMODE(place.stat().st_mode))
         for staged, place in ready.items():
             os.replace(staged, place)
     except OSError as fault:
-        raise _unwritable(place, (fault.strerror or type(fault).__name__).lower()) from fault
+        raise _unwritable(place, reason_of(fault)) from fault
     finally:
         for staged in ready:
-            if os.path.lexists(staged):
-                staged.unlink()
+            staged.unlink(missing_ok=True)
 
 
 def _given(specs: Sequence[Path], top: Path) -> tuple[str, ...]:
@@ -254,7 +251,7 @@ def _current(top: Path, path: str) -> str | None:
         except FileNotFoundError:
             return None
         except OSError as fault:
-            raise _unwritable(part, (fault.strerror or type(fault).__name__).lower()) from None
+            raise _unwritable(part, reason_of(fault)) from None
         if not (stat.S_ISREG(mode) if part == place else stat.S_ISDIR(mode)):
             wanted = "a file" if part == place else "a folder"
             is_link = "a link" if stat.S_ISLNK(mode) else "something else"
@@ -262,7 +259,7 @@ def _current(top: Path, path: str) -> str | None:
     try:
         return place.read_bytes().decode()
     except OSError as fault:
-        raise _unwritable(place, (fault.strerror or type(fault).__name__).lower()) from None
+        raise _unwritable(place, reason_of(fault)) from None
     except UnicodeDecodeError as fault:
         raise _unwritable(
             place, f"the byte 0x{fault.object[fault.start]:02X} is not UTF-8"

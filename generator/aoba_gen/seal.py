@@ -7,7 +7,6 @@ that these files make today, has nothing to do and nothing to say. A document wi
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 from collections.abc import Iterable, Iterator, Mapping
@@ -19,6 +18,7 @@ from typing import Final
 
 from .access import Reach, located
 from .diagnostics import Report
+from .manifest import digest
 from .options import TEMPLATES, Options
 from .write import origin_on_disk, sealed
 
@@ -66,7 +66,7 @@ def parts(
     here = Path(__file__).parent
     ours = [*here.glob("*.py"), *here.glob("*.css"), *TEMPLATES.glob("*.j2")]
     return {
-        "document": _digest(*(f"{path} {digest}" for path, digest in digests.items())),
+        "document": _digest(*(f"{path} {known}" for path, known in digests.items())),
         "generator": version("aoba-gen"),
         "build": _digest(*_digests({path.name: path for path in ours})),
         "options": _digest(package, options.side or "", *flags),
@@ -120,16 +120,15 @@ def _read(spec: Path, beside: str, report: Report, options: Options) -> dict[str
         left -= len(data)
         if left < 0:
             return {}
-        found[path] = hashlib.sha256(data).hexdigest()
+        found[path] = digest(data)
     return found
 
 
 def _digest(*parts: str) -> str:
-    text = "\n".join(parts)
-    return hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()
+    return digest("\n".join(parts).encode(errors="surrogatepass"))
 
 
 def _digests(files: Mapping[str, Path]) -> Iterator[str]:
     for name, path in sorted(files.items()):
         if path.is_file():
-            yield f"{name} {hashlib.sha256(path.read_bytes()).hexdigest()}"
+            yield f"{name} {digest(path.read_bytes())}"

@@ -263,7 +263,7 @@ class _Run:
         for path, text in texts.items():
             self.at = self.folder / path
             (new / path).parent.mkdir(parents=True, exist_ok=True)
-            _create(new / path, text.encode())
+            create(new / path, text.encode())
         self.at = self.folder
         if beside:
             self._put_all(Followers(self.staging, self.folder, beside), manifest)
@@ -283,7 +283,7 @@ class _Run:
         """The package, what stands beside it, and the manifest as it is to stay; all of them, or none."""
         settled = self.staging / MANIFEST
         for place, text in (followers.waiting() | {settled: manifest.text()}).items():
-            _create(place, text.encode())
+            create(place, text.encode())
         followers.keep()
         put_in_place(self.staging, self.folder)
         try:
@@ -360,7 +360,7 @@ def _read(folder: Path, path: str) -> bytes | None:
         raise _failure(place, error) from error
 
 
-def _create(place: Path, data: bytes) -> None:
+def create(place: Path, data: bytes) -> None:
     """Write a file that must not exist yet, down to the disk."""
     handle = os.open(place, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _PLAIN, 0o644)
     with open(handle, "wb") as file:
@@ -384,11 +384,17 @@ def _kind(place: Path) -> str:
     return kinds.get(mode, "a pipe, socket or device")
 
 
+def reason_of(error: OSError) -> str:
+    """What the system says of an error, as part of a sentence."""
+    return (error.strerror or type(error).__name__).lower()
+
+
 def _failure(place: Path, error: OSError) -> Unwritable:
     """The complaint for a system error."""
-    reason = (error.strerror or type(error).__name__).lower()
     advice = "make room" if error.errno in (errno.ENOSPC, errno.EDQUOT) else "make it writable"
-    return _refusal(place, f"{reason}; nothing was changed; {advice} or choose another folder")
+    return _refusal(
+        place, f"{reason_of(error)}; nothing was changed; {advice} or choose another folder"
+    )
 
 
 def _refusal(place: Path, reason: str) -> Unwritable:
