@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -96,6 +97,27 @@ def test_the_users_files_are_kept_until_forced(cli: Cli, tmp_path: Path) -> None
     assert f"not ours: {tmp_path / 'pyproject.toml'}" in cli(*command, "--check").stdout
     assert cli(*command, "--force").exit_code == 0
     assert project_of(tmp_path)["name"] == "ping"
+
+
+def test_a_document_that_is_called_otherwise_is_told_whose_files_are_there(
+    cli: Cli, tmp_path: Path
+) -> None:
+    spec, out = tmp_path / "ping.yaml", tmp_path / "out"
+    spec.write_text(PING.read_text())
+    command = (spec, "-o", out, "--dist")
+    assert cli(*command).exit_code == 0
+    spec.write_text(PING.read_text().replace("Ping API", "Pong"))
+    result = cli(*command)
+    assert result.exit_code == 1
+    assert result.stderr.splitlines() == [
+        f"{out / name}: kept, because it is of the package {out / 'ping'}; where that is of the same document, "
+        f"remove {out / 'ping'} and run again with --force, else give each a folder of its own"
+        for name in ("README.md", "pyproject.toml")
+    ]
+    assert project_of(out)["name"] == "ping"
+    shutil.rmtree(out / "ping")
+    assert cli(*command, "--force").exit_code == 0
+    assert project_of(out)["name"] == "pong"
 
 
 def test_what_a_document_says_of_itself(cli: Cli, tmp_path: Path) -> None:

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import click
 
-from .beside import place_of
+from .beside import BESIDE, place_of
 from .cli_options import Command, exit_code, tell
 from .diagnostics import Diagnostic, Refused, escaped
 from .seal import Current
-from .write import Outcome, Plan, Unwritable, apply, diff
+from .write import Outcome, Plan, Unwritable, apply, diff, on_disk
 
 
 def with_writing(command: Command) -> Command:
@@ -104,8 +104,20 @@ def _write(plan: Plan, force: bool, quiet: bool) -> int:
 
 def _tell_kept(folder: Path, outcome: Outcome) -> None:
     for path in outcome.kept:
-        why = "kept, because it was edited by hand or is not ours; --force overwrites it"
-        click.echo(escaped(f"{place_of(folder, path)}: {why}"), err=True)
+        other = _owner(folder, path) if path in BESIDE else None
+        why = "it was edited by hand or is not ours; --force overwrites it"
+        if other:  # the document may have had another title
+            why = (
+                f"it is of the package {other}; where that is of the same document, remove {other}"
+            )
+            why += " and run again with --force, else give each a folder of its own"
+        click.echo(escaped(f"{place_of(folder, path)}: kept, because {why}"), err=True)
+
+
+def _owner(folder: Path, path: str) -> Path | None:
+    """The package beside that in `folder` which has the file of `BESIDE` for its own."""
+    others = sorted(place for place in folder.parent.iterdir() if place.is_dir())
+    return next((o for o in others if o != folder and path in on_disk(o).files), None)
 
 
 def _summarize(folder: Path, outcome: Outcome, quiet: bool) -> None:

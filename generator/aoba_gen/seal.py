@@ -20,7 +20,7 @@ from .access import Reach, located
 from .diagnostics import Report
 from .manifest import digest
 from .options import TEMPLATES, Options
-from .write import origin_on_disk, sealed
+from .write import on_disk, sealed
 
 _CALL: Final = "call"
 _READ: Final = "read"
@@ -46,7 +46,7 @@ def current(
         return None
     call = _call(spec, package, report, options)
     for folder in [out / package] if package else _folders(out):
-        known = origin_on_disk(folder)
+        known = on_disk(folder).origin
         if known.get(_CALL) == call and _READ in known:
             digests = _read(spec, known[_READ], report, options)
             seal = sealing(parts(digests, folder.name, options, report)) if digests else ""

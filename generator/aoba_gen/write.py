@@ -115,11 +115,11 @@ def sealed(folder: Path, seal: str) -> tuple[str, ...] | None:
     return tuple(sorted(found)) if whole else None
 
 
-def origin_on_disk(folder: Path) -> dict[str, str]:
-    """What the manifest in a folder says of where its files come from; nothing where none can be read."""
+def on_disk(folder: Path) -> Manifest:
+    """What the manifest in a folder says; nothing where none can be read."""
     with suppress(Unwritable):
-        return dict(read_manifest(_read(folder, MANIFEST)).origin)
-    return {}
+        return read_manifest(_read(folder, MANIFEST))
+    return Manifest()
 
 
 def plan(
