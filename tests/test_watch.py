@@ -6,6 +6,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tomllib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -58,7 +59,7 @@ def test_each_change_is_one_run_and_one_line(lines: IO[str], tmp_path: Path) -> 
 
 
 def test_folders_that_come_back_or_are_shared_are_watched(tmp_path: Path) -> None:
-    """Another branch of git may have neither; and only what has news is told of."""
+    """Another branch of git may have neither; and only what has news is told of. What is beside a package follows, too."""
     text = PING.read_text()
     ours, beside, other = (tmp_path / name for name in ("api", "schemas", "other"))
     for folder in (ours, other):
@@ -67,11 +68,16 @@ def test_folders_that_come_back_or_are_shared_are_watched(tmp_path: Path) -> Non
     (ours / "ping.yaml").write_text(text)
     (tmp_path / "pyproject.toml").write_text(
         "[tool.aoba-gen]\ndocuments = ["
-        '{spec = "api/ping.yaml", output = "out"}, {spec = "other/it.yaml", output = "out"}]\n'
+        '{spec = "api/ping.yaml", output = "out"}, {spec = "other/it.yaml", output = "it", dist = true}]\n'
     )
     with watching(tmp_path) as lines:
         assert "out/ping: 6 written" in lines.readline()
-        assert "out/it: 6 written" in lines.readline()
+        assert "it/it: 8 written" in lines.readline()
+        it = (other / "it.yaml").read_text()
+        (other / "it.yaml").write_text(it.replace("version: 1.0.0", "version: 1.0.1"))
+        assert "it/it: " in lines.readline()
+        project = tomllib.loads((tmp_path / "it" / "pyproject.toml").read_text())["project"]
+        assert project["version"] == "1.0.1"
         shutil.rmtree(ours)
         assert "api/ping.yaml: refused, 1 problem" in lines.readline()
         ours.mkdir()
