@@ -333,6 +333,13 @@ async def test_no_server(server: Server) -> None:
         assert "aoba-call serve" in alice.stderr
 
 
+async def test_no_such_domain(server: Server) -> None:
+    async with await server.phone("alice", "dial", "bob", "--domain", "elsewhere.example") as alice:
+        assert await alice.end() == 3
+        assert "host-unknown" in alice.stderr and "--domain" in alice.stderr
+        assert "running" not in alice.stderr
+
+
 def run(*args: str, **environment: str) -> subprocess.CompletedProcess[str]:
     kept = {key: value for key, value in os.environ.items() if key != "AOBA_TOKEN"}
     return subprocess.run(
@@ -349,6 +356,12 @@ def run(*args: str, **environment: str) -> subprocess.CompletedProcess[str]:
     [
         (["dial"], "Missing argument 'JID'"),
         (["dial", "@localhost"], "'@localhost' is no JID; write it as bob@localhost"),
+        (["dial", "bob@"], "'bob@' is no JID"),
+        (["dial", "bob@@localhost"], "'bob@@localhost' is no JID"),
+        (["dial", "bob@localhost/"], "'bob@localhost/' is no JID"),
+        (["dial", "../x"], "'../x' is no JID"),
+        (["dial", "bob", "--duration", "nan"], "'nan' is no number of seconds"),
+        (["listen", "--mute-after", "nan"], "'nan' is no number of seconds"),
         (["dial", "bob", "--api", "nowhere_to_be_found"], "there is no package nowhere_to_be_found"),
         (["dial", "bob", "--api", "json"], "json is no package that aoba-gen made"),
         (["dial", "bob", "--api", "a/b"], "--api 'a/b' is no name of a Python package"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import importlib
+import math
 import os
 import re
 import sys
@@ -59,7 +60,25 @@ class Options:
 
 
 _FILE: Final = click.Path(path_type=Path, dir_okay=False)
-_SECONDS: Final = click.FloatRange(0, 10_000_000)
+
+
+class Seconds(click.FloatRange):
+    """A number of seconds within a range; `nan`, which no range keeps out, is none."""
+
+    name = "seconds"
+
+    def convert(
+        self, value: float, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        """The number; fails in words."""
+        number = float(super().convert(value, param, ctx))
+        if math.isnan(number):
+            self.fail(f"{value!r} is no number of seconds", param, ctx)
+        return number
+
+
+TALK: Final = Seconds(0, 10_000_000)
+"""How far into a call something may be asked for."""
 
 _OPTIONS: Final = (
     click.option(
@@ -91,7 +110,7 @@ _OPTIONS: Final = (
         metavar="FILE",
         help="Write a stereo WAV file, our side left and the peer's right; FILE-2 for a second call, and so on.",
     ),
-    click.option("--mute-after", type=_SECONDS, metavar="S", help="Mute after S seconds of talk."),
+    click.option("--mute-after", type=TALK, metavar="S", help="Mute after S seconds of talk."),
     click.option(
         "--ice-server",
         "ice_servers",

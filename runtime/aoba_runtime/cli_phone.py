@@ -8,8 +8,9 @@ from collections.abc import Awaitable, Callable, Coroutine
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from .cli_common import EXIT_BADLY, EXIT_CONNECTION, EXIT_USAGE, click, fail, no_traceback
-from .cli_options import Options, only, phone_options
-from .links import AuthRefused, InsecureUrl, LinkError, Lost, Reconnecting
+from .cli_options import TALK, Options, Seconds, only, phone_options
+from .errors import PeerUnavailable
+from .links import AuthRefused, HostUnknown, InsecureUrl, LinkError, Lost, Reconnecting
 from .signals import EndReason
 
 if TYPE_CHECKING:
@@ -29,7 +30,6 @@ _AS_ASKED: Final = {
 }
 """How a call may end when it was answered as asked."""
 
-_SECONDS: Final = click.FloatRange(0, 10_000_000)
 _ENVIRONMENT: Final = """\
 \b
 Environment:
@@ -73,13 +73,13 @@ Exit codes:
 @click.argument("jid")
 @click.option(
     "--duration",
-    type=_SECONDS,
+    type=TALK,
     metavar="S",
     help="Hang up after S seconds of talk; never by default.",
 )
 @click.option(
     "--ring-timeout",
-    type=click.FloatRange(0.05, 3600),
+    type=Seconds(0.05, 3600),
     default=30.0,
     show_default=True,
     metavar="S",
@@ -92,12 +92,11 @@ def dial(jid: str, duration: float | None, ring_timeout: float, options: Options
     Without --tone, --play, --echo or --silence with microphone and speaker, for which the extra `audio` is needed. Ctrl-C
     hangs up.
     """
-    local, at, _ = jid.partition("@")
-    if not local or any(char.isspace() for char in jid):
+    if not _is_jid(jid if "@" in jid else f"{jid}@localhost"):
         raise click.UsageError(f"{jid!r} is no JID; write it as bob@localhost")
 
     async def work(softphone: _Softphone) -> int:
-        peer = jid if at else f"{jid}@{softphone.domain}"
+        peer = jid if "@" in jid else f"{jid}@{softphone.domain}"
         return await softphone.dial(peer, duration)
 
     _run(options, work, interrupted=EXIT_BADLY, ring_time=ring_timeout)
@@ -138,6 +137,17 @@ def listen(
         return await softphone.listen(answer, once)
 
     _run(options, work, interrupted=0, max_calls=max_calls)
+
+
+def _is_jid(text: str) -> bool:
+    """Whether it is an account or one device of it, and so has a local part."""
+    with no_traceback():
+        from .xmpp.addressing import normal
+
+        try:
+            return "@" in normal(text).partition("/")[0]
+        except PeerUnavailable:
+            return False
 
 
 class _Softphone:
@@ -225,6 +235,8 @@ class _Softphone:
             self._report.event(call, event)
 
         call.on_event(tell)
+        if call.ended.done():  # at once, before it could be listened to
+            tell(call.ended.result())
         task = loop.create_task(self._measure(call))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
@@ -370,5 +382,7 @@ async def _unless(stop: asyncio.Event, work: Awaitable[T]) -> T | None:
 def _why_not_connected(options: Options, error: LinkError) -> str:
     if isinstance(error, AuthRefused):
         return f"not let in: {error}"
+    if isinstance(error, HostUnknown):
+        return f"no connection: {error}; --domain says which one to ask for"
     hint = "; is the server running? `aoba-call serve` runs one" if options.is_local else ""
     return f"no connection: {error}{hint}"

@@ -30,6 +30,10 @@ class ConnectFailed(LinkError):
     """The server cannot be reached, or does not speak what it should; trying again may help."""
 
 
+class HostUnknown(ConnectFailed):
+    """The server is there and does not serve the domain (RFC 6120, 4.9.3.6)."""
+
+
 class AuthRefused(LinkError):
     """The server did not accept the token; trying again with the same one is useless, so nothing is retried.
 

@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
-from ..links import AuthRefused, ConnectFailed, InsecureUrl
+from ..links import AuthRefused, ConnectFailed, HostUnknown, InsecureUrl
 from ..links import LinkError as XmppError
 
-__all__ = ["AuthRefused", "ConnectFailed", "InsecureUrl", "SessionReplaced", "XmppError"]
+__all__ = [
+    "AuthRefused",
+    "ConnectFailed",
+    "HostUnknown",
+    "InsecureUrl",
+    "SessionReplaced",
+    "XmppError",
+]
 
 
 class SessionReplaced(XmppError):

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from . import xml
-from .errors import AuthRefused, ConnectFailed, SessionReplaced, XmppError
+from .errors import AuthRefused, ConnectFailed, HostUnknown, SessionReplaced, XmppError
 from .management import ENABLE, StreamManagement
 from .websocket import Frames
 
@@ -42,6 +42,8 @@ def stream_problem(element: ET.Element) -> XmppError:
         return SessionReplaced(words)
     if condition == "not-authorized":
         return AuthRefused(words, condition)
+    if condition == "host-unknown":
+        return HostUnknown(f"{words}, so it does not serve this domain")
     return ConnectFailed(words)
 
 
