@@ -339,7 +339,9 @@ def test_old_is_what_a_commit_holds(cli: Cli, pair: Path) -> None:
     assert cli("breaking", "new.yaml", "--against", "git:HEAD:spec/lamp.yaml").exit_code == 1
     result = cli("breaking", spec, "--against", "git:nowhere")
     assert "git knows no branch, tag or commit 'nowhere' here" in result.stderr
-    for wrong in ("git:nowhere", "git:main:nothing.yaml", "git:--help"):
+    result = cli("breaking", spec, "--against", "main")
+    assert "a version that git knows is written git:main" in result.stderr
+    for wrong in ("git:nowhere", "git:main:nothing.yaml", "git:--help", "main"):
         result = cli("breaking", spec, "--against", wrong)
         assert (result.exit_code, result.stderr.startswith("aoba-gen: ")) == (2, True)
 

@@ -185,7 +185,7 @@ def test_as_a_module(spec: Path, tmp_path: Path, fresh: Path) -> None:
         (["x.yaml"], "--out"),
         (["x.yaml", "-o", "out", "--chekc"], "--check"),
         (["x.yaml", "-o", "out", "--package", "my-api"], "my-api"),
-        (["x.yaml", "-o", "out", "--package", "class"], "class"),
+        (["x.yaml", "-o", "out", "--package", "class"], "'class' is a keyword of Python"),
         (["x.yaml", "-o", "out", "--package", "../up"], "../up"),
         (["x.yaml", "-o", "out", "--package", ""], "--package"),
     ],

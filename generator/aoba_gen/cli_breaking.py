@@ -96,7 +96,9 @@ def breaking_command(
             click.echo(f"{rule:28} {sentence}")
         return
     if against is None:
-        raise click.UsageError("Missing option '--against'.")
+        raise click.UsageError(
+            "Missing option '--against': name the old document, such as git:main."
+        )
     with _findings():
         config, report = configuration((), limits)
         if not new and not config.targets:

@@ -279,7 +279,11 @@ def package_fault(name: str) -> str:
 
     from . import names
 
-    if not name.isidentifier() or keyword.iskeyword(name):
+    if keyword.iskeyword(name):
+        return (
+            f"{name!r} is a keyword of Python and names no package; add to it, such as '{name}_api'"
+        )
+    if not name.isidentifier():
         return f"{name!r} is no name for a Python package; write letters, digits and '_'"
     if names.is_taken_module(name) or name.startswith("__"):
         return f"{name!r} is a name that Python or its libraries use"
