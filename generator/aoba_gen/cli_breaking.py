@@ -197,10 +197,11 @@ def _as_listed(
     if side is None and len(sides) > 1:
         text = f"{spec}: warning: [tool.aoba-gen] lists it for both sides, and one is compared: say which with --side"
         click.echo(escaped(text), err=True)
-    return (
-        package or (packages.pop() if len(packages) == 1 else None),
-        side or (sides.pop() if len(sides) == 1 else None),
-    )
+    if package is None and len(packages) == 1:
+        package = packages.pop()
+    if side is None and len(sides) == 1:
+        side = sides.pop()
+    return package, side
 
 
 def _compared(

@@ -209,7 +209,7 @@ class _Structure:
                     place.location,
                     "write 'null' in quotes",
                 )
-            elif item not in TYPES:
+            elif not isinstance(item, str) or item not in TYPES:
                 self._report.error(
                     "unknown-type",
                     f"{what} is {shown(item)}, expected one of {', '.join(TYPES)}",

@@ -379,9 +379,8 @@ def _stagings(folder: Path) -> list[Path]:
 
 
 def _kind(place: Path) -> str:
-    mode = stat.S_IFMT(os.lstat(place).st_mode)
     kinds = {stat.S_IFLNK: "a symbolic link", stat.S_IFDIR: "a folder", stat.S_IFREG: "a file"}
-    return kinds.get(mode, "a pipe, socket or device")
+    return kinds.get(stat.S_IFMT(os.lstat(place).st_mode), "a pipe, socket or device")
 
 
 def reason_of(error: OSError) -> str:
@@ -392,9 +391,8 @@ def reason_of(error: OSError) -> str:
 def _failure(place: Path, error: OSError) -> Unwritable:
     """The complaint for a system error."""
     advice = "make room" if error.errno in (errno.ENOSPC, errno.EDQUOT) else "make it writable"
-    return _refusal(
-        place, f"{reason_of(error)}; nothing was changed; {advice} or choose another folder"
-    )
+    reason = f"{reason_of(error)}; nothing was changed; {advice} or choose another folder"
+    return _refusal(place, reason)
 
 
 def _refusal(place: Path, reason: str) -> Unwritable:
