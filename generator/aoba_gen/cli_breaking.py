@@ -193,7 +193,8 @@ def _as_listed(
 ) -> tuple[str | None, Side | None]:
     """The package and the side that are given, else those of [tool.aoba-gen] for that document."""
     listed = [one for one in config.targets if one.spec.resolve() == spec.resolve()]
-    packages, sides = {one.package for one in listed}, {one.side for one in listed}
+    packages = {one.package for one in listed}
+    sides: set[Side | None] = {one.side for one in listed}
     if side is None and len(sides) > 1:
         text = f"{spec}: warning: [tool.aoba-gen] lists it for both sides, and one is compared: say which with --side"
         click.echo(escaped(text), err=True)
