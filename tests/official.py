@@ -110,6 +110,7 @@ _WRAPPER: Final = "a wrapper holds `schemaFormat` and `schema` and nothing else"
 OURS: Final = {
     "ref-dangling": _REFERENCES,
     "ref-file": _REFERENCES,
+    "ref-outside": _REFERENCES,
     "ref-cycle": _REFERENCES,
     "remote-ref": _REFERENCES,
     "ref-not-text": "a `$ref` is no text, and their schema takes the object for something else",
