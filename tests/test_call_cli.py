@@ -21,7 +21,7 @@ from websockets.exceptions import InvalidStatus
 from websockets.typing import Subprotocol
 
 ROOT = Path(__file__).parents[1]
-COMMAND = [sys.executable, "-W", "error", "-m", "aoba_runtime.cli"]
+COMMAND = [sys.executable, "-W", "error", "-m", "aoba_call"]
 
 
 @pytest.fixture
@@ -221,6 +221,23 @@ def test_unusable_secret_file(
         assert (done.returncode, done.stdout) == (2, "")
         assert said in done.stderr and "hunter2" not in done.stderr
         assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no signals between processes")
+def test_ctrl_c_while_it_starts(environment: dict[str, str], tmp_path: Path) -> None:
+    (tmp_path / "pydantic.py").write_text("print('importing', flush=True); input()\n")
+    with subprocess.Popen(
+        [*COMMAND, "token", "alice"],
+        env=environment | {"PYTHONPATH": f"{tmp_path}{os.pathsep}{ROOT / 'runtime'}"},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout is not None and process.stdout.readline() == "importing\n"
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=10)
+    assert (process.returncode, err) == (-signal.SIGINT, "")
 
 
 @pytest.mark.parametrize("missing", ["click", "jwt", "websockets"])

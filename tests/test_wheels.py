@@ -164,7 +164,8 @@ def test_the_runtimes_wheel(runtime_wheel: Path, root: Path) -> None:
     sources = root / "runtime" / "aoba_runtime"
     modules = {f"aoba_runtime/{place.relative_to(sources)}" for place in sources.rglob("*.py")}
     assert {name for name in found if ".dist-info/" not in name} == modules | {
-        "aoba_runtime/py.typed"
+        "aoba_call.py",
+        "aoba_runtime/py.typed",
     }
     assert any(name.endswith("LICENSE") for name in found)
     assert requirements(runtime_wheel) == {"pydantic"}
