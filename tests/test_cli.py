@@ -201,6 +201,28 @@ def test_a_wrong_call_is_2(
     assert sorted(tree(tmp_path)) == ["x.yaml"]
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
+def test_a_full_disk_behind_what_is_printed_is_told() -> None:
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "aoba_gen", "rules"],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+    assert done.returncode == 2
+    assert done.stderr == "aoba-gen: [Errno 28] No space left on device\n"
+
+
+def test_a_reader_who_has_left_is_no_error(tmp_path: Path) -> None:
+    theirs, ours = os.pipe()
+    os.close(theirs)
+    command = [sys.executable, "-m", "aoba_gen", str(SMALL), "-o", str(tmp_path)]
+    done = subprocess.run(command, stdout=ours, stderr=subprocess.PIPE, text=True)
+    os.close(ours)
+    assert (done.returncode, done.stderr) == (1, "")
+
+
 def test_quiet_says_nothing_but_errors(cli: Cli, spec: Path, tmp_path: Path) -> None:
     for arguments in ([], [], ["--check"]):
         result = cli(spec, "-o", tmp_path, "--quiet", *arguments)

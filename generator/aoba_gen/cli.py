@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import re
 import sys
 from collections.abc import Mapping
@@ -28,7 +29,7 @@ from .cli_options import (
 )
 from .cli_outcome import Wanted, with_writing
 from .config import Config, Target
-from .diagnostics import Report, suggestion
+from .diagnostics import Report, escaped, suggestion
 from .options import Options, Side
 from .progress import progress
 from .seal import Current, current
@@ -98,6 +99,16 @@ class _Commands(click.Group):
         if args and not ctx.resilient_parsing:
             self._check_word(args[0], known)
         return super().parse_args(ctx, ["generate", *args])
+
+    def invoke(self, ctx: click.Context) -> object:
+        """What the command returns; a full disk behind standard output is told, and a reader who has left is not (click)."""
+        try:
+            return super().invoke(ctx)
+        except OSError as problem:
+            if problem.errno == errno.EPIPE:
+                raise
+            click.echo(escaped(f"aoba-gen: {problem}"), err=True)
+            sys.exit(2)
 
     def _check_word(self, word: str, known: list[str]) -> None:
         """Raises for what is neither a file nor a command, and looks like a command."""

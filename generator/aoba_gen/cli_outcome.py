@@ -72,6 +72,8 @@ class Wanted:
         except Refused as refused:
             self.tell(refused.diagnostics)
             return exit_code(refused)
+        except BrokenPipeError:  # who read what we print has left
+            raise
         except (Unwritable, OSError) as problem:  # the output folder, or where the summary goes
             click.echo(escaped(f"aoba-gen: {problem}"), err=True)
             return 2
