@@ -240,6 +240,16 @@ def test_ctrl_c_while_it_starts(environment: dict[str, str], tmp_path: Path) -> 
     assert (process.returncode, err) == (-signal.SIGINT, "")
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
+def test_a_full_disk_behind_what_is_printed(environment: dict[str, str]) -> None:
+    command = [*COMMAND, "token", "alice"]
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(
+            command, env=environment, stdout=full, stderr=subprocess.PIPE, text=True, timeout=30
+        )
+    assert (done.returncode, done.stderr) == (1, "aoba-call: [Errno 28] No space left on device\n")
+
+
 @pytest.mark.parametrize("missing", ["click", "jwt", "websockets"])
 def test_missing_package(environment: dict[str, str], tmp_path: Path, missing: str) -> None:
     (tmp_path / "hidden.py").write_text(

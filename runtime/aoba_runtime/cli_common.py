@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import sys
 from collections.abc import Iterator, Mapping
@@ -78,7 +79,7 @@ def fail(message: str, code: int) -> NoReturn:
 
 @contextmanager
 def no_traceback(interrupted: int = 0) -> Iterator[None]:
-    """Turn what is not a bug into a message: a missing package, an unusable secret file, Ctrl-C."""
+    """Turn what is not a bug into a message: a missing package, an unusable secret file, a full disk, Ctrl-C."""
     try:
         yield
     except ImportError as missing:
@@ -89,5 +90,9 @@ def no_traceback(interrupted: int = 0) -> Iterator[None]:
         if not isinstance(error, BadSecret):
             raise
         fail(str(error), EXIT_USAGE)
+    except OSError as error:  # such as a full disk behind standard output
+        if error.errno == errno.EPIPE:
+            raise  # click ends quietly
+        fail(str(error), EXIT_BADLY)
     except KeyboardInterrupt:
         sys.exit(interrupted)

@@ -128,7 +128,9 @@ class Report:
                 print(
                     json.dumps({"event": event, "at": round(time.time(), 3), **fields}), flush=True
                 )
-            except BrokenPipeError:
+            except OSError as problem:
+                if not isinstance(problem, BrokenPipeError):
+                    print(f"aoba-call: {problem}", file=sys.stderr)
                 # What is left in the buffer has to go somewhere when the program ends.
                 os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
                 self._unheard()
