@@ -344,3 +344,5 @@ def test_where_several_messages_could_be_meant_each_says_why_not() -> None:
     ) as it:
         channel.decode("{}")
     assert [problem.path for problem in it.value.problems] == ["text", "sum"]
+    with pytest.raises(BadMessage, match="^bad-request: the message: should be JSON: [^;]+$"):
+        channel.decode("{")

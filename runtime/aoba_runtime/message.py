@@ -325,8 +325,11 @@ def read_first(
 
 
 def _none_of(refused: Sequence[BadMessage]) -> BadMessage:
-    text = "; ".join(dict.fromkeys(fault.text for fault in refused))
     problems: dict[Problem, None] = dict.fromkeys(it for fault in refused for it in fault.problems)
+    if len(problems) == 1:  # the same for each, such as what is no JSON
+        text = str(*problems)
+    else:
+        text = "; ".join(dict.fromkeys(fault.text for fault in refused))
     return BadMessage(text, problems=problems)
 
 
