@@ -166,7 +166,6 @@ class WebSocketTransport:
         self.refused = 0
         self.unheard = 0
         self._settings = settings
-        self._host = settings.host
         self._ack_timeout = ack_timeout
         self._max_payload = max_payload
         self._ids = itertools.count(1)
@@ -370,12 +369,8 @@ class WebSocketTransport:
     # Receiving
 
     def _take(self, data: bytes) -> None:
-        incoming = Incoming(
-            data,
-            sender=self._host,
-            id=str(next(self._ids)),
-            address=self._settings.endpoint.address,
-        )
+        here, number = self._settings, str(next(self._ids))
+        incoming = Incoming(data, sender=here.host, id=number, address=here.endpoint.address)
         if self._early is None:
             self._deliver(incoming)
         elif len(self._early) < MAX_EARLY:
@@ -397,7 +392,10 @@ class WebSocketTransport:
         except Fault as fault:
             self.refused += 1
             log.warning(
-                "message %s from %s was refused: %s", incoming.id, self._host, fault.condition
+                "message %s from %s was refused: %s",
+                incoming.id,
+                self._settings.host,
+                fault.condition,
             )
         except Exception as error:
             report("a receiver failed", error)
