@@ -392,10 +392,7 @@ class WebSocketTransport:
         except Fault as fault:
             self.refused += 1
             log.warning(
-                "message %s from %s was refused: %s",
-                incoming.id,
-                self._settings.host,
-                fault.condition,
+                "message %s from %s was refused: %s", incoming.id, incoming.sender, fault.condition
             )
         except Exception as error:
             report("a receiver failed", error)
