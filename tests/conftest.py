@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import signal
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final, TypeAlias
@@ -12,6 +13,8 @@ from aoba_gen.cli import main
 from click.testing import CliRunner, Result
 from hypothesis import settings
 
+# A shell lets what it runs in the background ignore interrupts, and the programs that are tested would inherit that.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 settings.register_profile("aoba", deadline=None)  # the machine may be busy
 settings.load_profile("aoba")
 _BARE: Final = re.compile(r"^.+:\d+:\d+: .+ \[[a-z][a-z0-9-]+\]$(?!\n    hint: .)", re.MULTILINE)

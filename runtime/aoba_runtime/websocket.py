@@ -78,17 +78,13 @@ Event: TypeAlias = Connected | Reconnecting | Lost
 
 BAD_TOKEN: Final = 4001
 """The close code by which a server says that the token is not, or no longer, good."""
-
 STEADY: Final = 5.0
 """A connection that held this many seconds starts the delays anew."""
-
 PING_AFTER: Final = WatchedSocket.ping_after
 PONG_WITHIN: Final = WatchedSocket.dead_after - WatchedSocket.ping_after
 """A link that was silent for 2 s is pinged; if nothing at all arrives for 3 s more, it is dead."""
-
 MAX_WAITING: Final = 1_000
 """Sends that may wait at once; one more raises `LimitExceeded`."""
-
 MAX_EARLY: Final = 100
 """Messages kept for the first receiver; those that arrive past it, and after the receiver has left, count as `unheard`."""
 

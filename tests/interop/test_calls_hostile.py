@@ -287,4 +287,4 @@ async def test_audio_that_nobody_reads(place: Place) -> None:
         ours.hangup()
         await over(theirs)
         kept = [pcm async for pcm in forgotten]
-        assert len(kept) == 50 and forgotten.dropped > 30
+        assert 50 <= len(kept) < 75 and forgotten.dropped > 30  # the end may come while it is read
