@@ -7,6 +7,7 @@ import asyncio
 import base64
 import contextlib
 import ctypes
+import fcntl
 import json
 import os
 import re
@@ -207,10 +208,12 @@ def program(name: str, package: str) -> str:
         raise Missing(hint)
     # RUNLEVEL=1 keeps the package from starting a service of its own.
     env = os.environ | {"DEBIAN_FRONTEND": "noninteractive", "RUNLEVEL": "1"}
-    for step in (["update"], ["install", "-y", "--no-install-recommends", package]):
-        done = subprocess.run(["apt-get", "-q", *step], env=env, stdout=sys.stderr, check=False)
-        if done.returncode and step != ["update"]:
-            raise Missing(hint)
+    with open("/run/aoba-gen-apt.lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # apt-get refuses to run beside another one
+        for step in (["update"], ["install", "-y", "--no-install-recommends", package]):
+            done = subprocess.run(["apt-get", "-q", *step], env=env, stdout=sys.stderr, check=False)
+            if done.returncode and step != ["update"]:
+                raise Missing(hint)
     if found := shutil.which(name, path=places):
         return found
     raise Missing(hint)
