@@ -33,7 +33,7 @@ demo: .venv/demo
 	@echo "  run    make test"
 
 test: .venv/test
-	@$(py) -m pytest --numprocesses auto --dist loadfile
+	@$(py) -m pytest --numprocesses auto --dist loadfile --no-loadscope-reorder
 
 check: .venv/test
 	$(py) -m mypy --exclude '^tests/cases/' benchmarks deploy examples generated generator runtime tests
