@@ -12,7 +12,7 @@ import pytest
 from bombs import BOMBS, Run
 
 SECONDS = 5
-MIB = 1024
+MIB = 128
 
 
 @pytest.fixture(scope="module")
