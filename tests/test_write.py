@@ -23,7 +23,8 @@ import pytest
 
 from aoba_gen import swap, write
 from aoba_gen.manifest import MANIFEST
-from aoba_gen.write import Outcome, State, Unwritable, apply, diff, plan, sealed
+from aoba_gen.diff import diff
+from aoba_gen.write import Outcome, State, Unwritable, apply, plan, sealed
 
 OLD = {"__init__.py": "old = 1\n", "models.py": "class A: ...\n", "sub/x.py": "x = 1\n"}
 NEW = {

@@ -12,9 +12,10 @@ from .cli_complete import SpecPath
 from .cli_help import epilog
 from .cli_options import refusals
 from .diagnostics import escaped
+from .diff import diff_of
 from .init import NoSetup, Setup, State, set_up, write
 from .init_texts import PLACEHOLDER
-from .write import Unwritable, diff_of
+from .write import Unwritable
 
 
 def _source(context: click.Context, parameter: click.Parameter, value: str | None) -> str | None:

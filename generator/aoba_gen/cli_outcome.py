@@ -11,8 +11,9 @@ import click
 from .beside import BESIDE, place_of
 from .cli_options import Command, exit_code, tell
 from .diagnostics import Diagnostic, Refused, escaped
+from .diff import diff
 from .seal import Current
-from .write import Outcome, Plan, Unwritable, apply, diff, on_disk
+from .write import Outcome, Plan, Unwritable, apply, on_disk
 
 
 def with_writing(command: Command) -> Command:
