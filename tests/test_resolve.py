@@ -302,6 +302,7 @@ def test_names_of_files_are_found_escaped_and_unescaped(tmp_path: Path, ref: str
         ),
         (f"{'x' * 300}.yaml", "there is no file 'xxx|a path is relative"),
         ('"a\\0.yaml"', "there is no file 'a|did you mean 'lamps.yaml'?"),
+        ('"a\\0/b.yaml"', "there is no file 'a|a path is relative"),
         ("'C:\\lamps.yaml'", "is a path of one machine|write it relative to the folder"),
         ("lamps.yaml#Lamp", "is no pointer, expected one such as|begin with '#/'"),
         ("5", "a $ref is a pointer in text such as|put it in quotes"),

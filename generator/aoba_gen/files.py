@@ -89,7 +89,7 @@ class Files:
         """The names of the files in the folder where that file would lie, as far as they may be read."""
         try:
             entries = sorted(self.file(path).parent.iterdir())
-        except OSError:
+        except (OSError, ValueError):  # no folder can be so named
             return []
         return [entry.name for entry in entries if self._reach.real(entry)]
 
