@@ -23,12 +23,11 @@ from pathlib import Path
 import aioice.ice
 import av
 import numpy as np
-from aiortc import RTCConfiguration, RTCPeerConnection
+from aiortc import RTCConfiguration, RTCPeerConnection, RTCRtpSender
 from aiortc.mediastreams import MediaStreamError, MediaStreamTrack
+from aiortc.rtp import is_rtcp
 from aoba_runtime.audio import FRAME, FRAME_SECONDS, RATE, Voice
 from aoba_runtime.rtc import RtcMedia, RtcOptions, RtcSession
-from aoba_runtime.rtc_codec import Encoded
-from aoba_runtime.rtc_track import Clock
 
 LATEST = 0.030
 FEWEST = 49.0
@@ -81,15 +80,13 @@ class StockTalk(MediaStreamTrack):
         super().__init__()
         self._frames = cycle(frames)
         self._count = 0
-        self._start = 0.0
-        self.lateness: list[float] = []
+        self.start = 0.0
 
     async def recv(self) -> av.AudioFrame:
         if not self._count:
-            self._start = time.time()
-        due = self._start + self._count * FRAME_SECONDS
+            self.start = time.time()
+        due = self.start + self._count * FRAME_SECONDS
         await asyncio.sleep(max(0.0, due - time.time()))
-        self.lateness.append(time.time() - due)
         frame = av.AudioFrame(format="s16", layout="mono", samples=FRAME)
         frame.planes[0].update(next(self._frames))
         frame.sample_rate = RATE
@@ -101,34 +98,33 @@ class StockTalk(MediaStreamTrack):
 class Ours:
     """Calls of this runtime."""
 
-    def __init__(self) -> None:
+    def __init__(self, complexity: int | None) -> None:
         self._sessions: list[RtcSession] = []
         self._frames = voice()
-        self._media = RtcMedia(
-            RtcOptions(local_addresses=("127.0.0.1",)), lambda call_id: Voice(Talk(self._frames))
-        )
+        options = RtcOptions(local_addresses=("127.0.0.1",), complexity=complexity)
+        self._media = RtcMedia(options, lambda call_id: Voice(Talk(self._frames)))
         self.lateness: list[list[float]] = []
-        """How late each frame was said, by end."""
+        """How late each frame was sent, by end."""
 
     async def call(self) -> None:
         told = asyncio.Semaphore(0)
         caller, callee = (self._media.session(name, lambda event: told.release()) for name in "ab")
         for session in (caller, callee):
             self._sessions.append(session)
-            self._watch(session._clock)
+            self._watch(session)
         await caller.accept_answer(await callee.answer(await caller.offer()))
         for _ in range(8):  # two candidates, connected and first audio at each end
             await told.acquire()
 
-    def _watch(self, clock: Clock) -> None:
-        tick, lateness = clock._tick, list[float]()
+    def _watch(self, session: RtcSession) -> None:
+        send, clock, lateness = session._outgoing.send, session._clock, list[float]()
         self.lateness.append(lateness)
 
-        async def watched(timestamp: int) -> Encoded:
-            lateness.append(time.monotonic() - (clock._start or 0) - timestamp / RATE)
-            return await tick(timestamp)
+        def watched(payload: bytes, timestamp: int) -> None:
+            lateness.append(time.monotonic() - clock._start - timestamp / RATE)
+            send(payload, timestamp)
 
-        clock._tick = watched
+        setattr(session._outgoing, "send", watched)
 
     def heard(self) -> int:
         """Frames that were decoded and played in their turn."""
@@ -155,7 +151,7 @@ class Stock:
         self._frames = voice()
         self._heard = 0
         self.lateness: list[list[float]] = []
-        """How late each frame was said, by end."""
+        """How late each frame was sent, by end."""
 
     async def call(self) -> None:
         first = asyncio.Semaphore(0)
@@ -163,8 +159,7 @@ class Stock:
         self._peers += peers
         for peer in peers:
             talk = StockTalk(self._frames)
-            self.lateness.append(talk.lateness)
-            peer.addTrack(talk)
+            self._watch(talk, peer.addTrack(talk))
 
             def listen(track: MediaStreamTrack) -> None:
                 self._listeners.append(asyncio.create_task(self._listen(track, first)))
@@ -177,6 +172,22 @@ class Stock:
         await caller.setRemoteDescription(callee.localDescription)
         await first.acquire()
         await first.acquire()
+
+    def _watch(self, talk: StockTalk, sender: RTCRtpSender) -> None:
+        transport, lateness = sender.transport, list[float]()
+        send, origin = transport._send_rtp, None
+        self.lateness.append(lateness)
+
+        async def watched(data: bytes) -> None:
+            nonlocal origin
+            if not is_rtcp(data):
+                timestamp = int.from_bytes(data[4:8], "big")
+                origin = timestamp if origin is None else origin
+                past = (timestamp - origin & 0xFFFFFFFF) / RATE
+                lateness.append(time.time() - talk.start - past)
+            await send(data)
+
+        setattr(transport, "_send_rtp", watched)
 
     async def _listen(self, track: MediaStreamTrack, first: asyncio.Semaphore) -> None:
         begun = False
@@ -205,9 +216,9 @@ def resident() -> float:
     return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGESIZE") / 1e6
 
 
-async def hold(kind: str, ends: int, seconds: float) -> Load:
+async def hold(kind: str, ends: int, seconds: float, complexity: int | None) -> Load:
     """Hold so many call ends for so long, after two seconds to settle."""
-    side: Ours | Stock = Ours() if kind == "ours" else Stock()
+    side: Ours | Stock = Ours(complexity) if kind == "ours" else Stock()
     await side.call()  # what is loaded once for all is loaded now
     before = resident()
     for _ in range(ends // 2 - 1):
@@ -227,25 +238,28 @@ async def hold(kind: str, ends: int, seconds: float) -> Load:
     return load
 
 
-def measure(kind: str, ends: int, seconds: float) -> Load:
+def measure(kind: str, ends: int, seconds: float, complexity: int | None) -> Load:
     """`hold` in a process of its own."""
     command = [sys.executable, __file__, "--hold", kind, str(ends), "--seconds", str(seconds)]
+    command += [] if complexity is None else ["--complexity", str(complexity)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=300)
     if done.returncode:
         sys.exit(done.stderr)
     return Load(**json.loads(done.stdout.splitlines()[-1]))
 
 
-def climb(step: int, seconds: float, tries: int) -> dict[str, list[Load]]:
+def climb(step: int, seconds: float, tries: int, complexity: int | None) -> dict[str, list[Load]]:
     """Ever more ends, for each side until it holds them in none of so many tries."""
     found: dict[str, list[Load]] = {"stock": [], "ours": []}
     climbing = set(found)
     for ends in range(step, 40 * step, step):
         for kind in sorted(climbing, reverse=True):
-            load = measure(kind, ends, seconds)
+            load = measure(kind, ends, seconds, complexity)
             for _ in range(tries - 1):  # the machine may have been busy with something else
                 if not load.held:
-                    load = min(load, measure(kind, ends, seconds), key=lambda one: one.lateness)
+                    load = min(
+                        load, measure(kind, ends, seconds, complexity), key=lambda one: one.lateness
+                    )
             found[kind].append(load)
             print(
                 f"{kind:6} {ends:4} ends {100 * load.cpu:5.1f} % {load.memory:6.2f} MB"
@@ -266,14 +280,18 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=8.0)
     parser.add_argument("--step", type=int, default=4, help="call ends more at each load")
     parser.add_argument("--tries", type=int, default=2, help="for a load that is not held")
+    parser.add_argument(
+        "--complexity", type=int, help="of our Opus; without it, as RtcMedia chooses"
+    )
     parser.add_argument("--hold", nargs=2, metavar=("KIND", "ENDS"), help=argparse.SUPPRESS)
     chosen = parser.parse_args()
     if chosen.hold:
-        load = asyncio.run(hold(chosen.hold[0], int(chosen.hold[1]), chosen.seconds))
+        kind, ends = chosen.hold
+        load = asyncio.run(hold(kind, int(ends), chosen.seconds, chosen.complexity))
         print(json.dumps(asdict(load)))
         return
     print(f"aiortc {version('aiortc')}, Python {platform.python_version()}, {os.cpu_count()} cores")
-    found = climb(chosen.step, chosen.seconds, chosen.tries)
+    found = climb(chosen.step, chosen.seconds, chosen.tries, chosen.complexity)
     best = {
         kind: max((load.ends for load in loads if load.held), default=0)
         for kind, loads in found.items()

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 from collections.abc import Callable, Coroutine
 from typing import Final
 
 from .extras import require_extra
 
-require_extra("media", __name__, "aiortc", "aioice", "av", "numpy")
+require_extra("media", __name__, "aiortc", "aioice", "av", "numpy", "pylibsrtp")
 
 from aiortc import RTCIceCandidate, RTCSessionDescription
 from aiortc.exceptions import InternalError, InvalidAccessError, InvalidStateError
-from aiortc.mediastreams import MediaStreamError
 from aiortc.stats import RTCRemoteInboundRtpStreamStats
 
 from .audio import FRAME_SECONDS, Voice
@@ -33,14 +31,14 @@ from .media import (
     Stats,
 )
 from .rtc_candidates import RemoteCandidate, read_candidate
-from .rtc_codec import Encoded, OpusEncoder
-from .rtc_encoding import EncodingThread
+from .rtc_clock import Clock
+from .rtc_codec import OpusEncoder
 from .rtc_engine import connect, let_go
 from .rtc_gather import addresses_for
 from .rtc_options import IceServer, RtcOptions
+from .rtc_packets import Outgoing
 from .rtc_playout import Playout
 from .rtc_sdp import read_description
-from .rtc_track import Clock
 from .signals import Candidate
 
 __all__ = ["IceServer", "RtcMedia", "RtcOptions", "RtcSession", "addresses_for"]
@@ -63,11 +61,17 @@ class RtcMedia:
     ) -> None:
         self._options = options or RtcOptions()
         self._voice = voice
-        self._thread = EncodingThread()
+        self._sessions = 0
 
     def session(self, call_id: str, notify: Callable[[MediaEvent], None]) -> RtcSession:
         """The voice of a new call; to be called on the event loop."""
-        return RtcSession(self._options, notify, self._voice(call_id), self._thread)
+        complexity = self._options.complexity_among(self._sessions)
+        self._sessions += 1
+        encoder = OpusEncoder(self._options.bitrate, complexity)
+        return RtcSession(self._options, notify, self._voice(call_id), encoder, self._left)
+
+    def _left(self) -> None:
+        self._sessions -= 1
 
 
 class RtcSession:
@@ -78,7 +82,8 @@ class RtcSession:
         options: RtcOptions,
         notify: Callable[[MediaEvent], None],
         voice: Voice,
-        thread: EncodingThread,
+        encoder: OpusEncoder,
+        ended: Callable[[], None],
     ) -> None:
         self.voice = voice
         self.refused = 0
@@ -86,16 +91,14 @@ class RtcSession:
         self._options = options
         self._notify = notify
         self._playout = Playout()
-        self._thread = thread
-        self._encoder = OpusEncoder(options.bitrate, options.complexity)
+        self._encoder = encoder
+        self._at_end = ended
         self._clock = Clock(self._tick)
         self._tasks: set[asyncio.Task[None]] = set()
-        self._peer, self._transceiver, self._gatherer = connect(
-            options, self._clock, self._arrived, self._spawn
-        )
+        self._peer, self._transceiver, self._gatherer = connect(options, self._arrived, self._spawn)
+        self._outgoing = Outgoing(self._transceiver, self._clock.start)
         self._peer.on("connectionstatechange", self._changed)
         self._gathering: asyncio.Task[None] | None = None
-        thread.join()
         self._closing: asyncio.Task[None] | None = None
         self._over = False
         self._remote: tuple[str, str] | None = None
@@ -206,7 +209,7 @@ class RtcSession:
             closing.cancel()
             let_go(self._transceiver)
             await asyncio.wait([closing])
-        self._thread.leave()
+        self._at_end()
         self.voice.close()
         for _ in range(3):  # what aiortc has scheduled for its end runs first
             await asyncio.sleep(0)
@@ -286,8 +289,11 @@ class RtcSession:
     def _finished(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
-            logger.debug("the engine gave up", exc_info=error)
-            self._fail(f"the engine gave up: {error or type(error).__name__}")
+            self._give_up(error)
+
+    def _give_up(self, error: BaseException) -> None:
+        logger.debug("the engine gave up", exc_info=error)
+        self._fail(f"the engine gave up: {str(error) or type(error).__name__}")
 
     def _check_open(self) -> None:
         if self._over:
@@ -321,22 +327,24 @@ class RtcSession:
     def _negotiated(self) -> None:
         direction = self._transceiver.currentDirection or "inactive"
         if "send" not in direction:
-            self._spawn(self._run())
+            self._clock.start()  # with nothing to send the engine has no beginning of it
 
-    async def _run(self) -> None:
-        """Keeps the clock going when nothing is to be sent, since then the engine does not."""
-        with contextlib.suppress(MediaStreamError):
-            while True:
-                await self._clock.recv()
+    def _tick(self, timestamp: int) -> None:
+        try:
+            self._turn(timestamp)
+        except Exception as error:
+            self._clock.stop()
+            self._give_up(error)
 
-    async def _tick(self, timestamp: int) -> Encoded:
+    def _turn(self, timestamp: int) -> None:
         frame = self.voice.say()
+        if self._outgoing.open:
+            self._outgoing.send(self._encoder.encode(frame), timestamp)
         self._watch()
         self.voice.hear(self._playout.frame())
         if self._playout.heard and not self._first_audio:
             self._first_audio = True
             self._tell(FirstAudio())
-        return await self._thread.encode(self._encoder, frame, timestamp)
 
     def _arrived(self, sequence: int, timestamp: int, payload: bytes) -> None:
         self._quiet = 0.0

@@ -6,18 +6,12 @@ a receiver needs to mend a loss (in-band FEC, RFC 6716 section 2.1.7). DTX stays
 
 from __future__ import annotations
 
-from fractions import Fraction
-from typing import Final, TypeAlias
-
 import av
 import numpy as np
 from av.audio.codeccontext import AudioCodecContext
 from av.error import FFmpegError
 
 from .audio import FRAME, FRAME_BYTES, RATE, SILENCE
-
-Encoded: TypeAlias = "av.Packet[av.AudioStream]"
-_TIME_BASE: Final = Fraction(1, RATE)
 
 
 class OpusEncoder:
@@ -30,7 +24,6 @@ class OpusEncoder:
         codec.format = "s16"
         codec.layout = "mono"
         codec.sample_rate = RATE
-        codec.time_base = _TIME_BASE
         codec.options = {
             "application": "voip",
             "compression_level": str(complexity),
@@ -40,15 +33,13 @@ class OpusEncoder:
         }
         self._codec = codec
 
-    def encode(self, frame: bytes, timestamp: int) -> Encoded:
-        """`timestamp` counts samples and stands in the packet as it is."""
+    def encode(self, frame: bytes) -> bytes:
+        """The packet of the next frame."""
         raw = av.AudioFrame(format="s16", layout="mono", samples=FRAME)
         raw.sample_rate = RATE
         raw.planes[0].update(frame)
         (packet,) = self._codec.encode(raw)
-        packet.pts = timestamp  # the encoder's own begins before zero
-        packet.time_base = _TIME_BASE
-        return packet
+        return bytes(packet)
 
 
 class OpusDecoder:
@@ -70,7 +61,7 @@ class OpusDecoder:
             frames = self._codec.decode(av.Packet(payload))
         except FFmpegError:
             return None
-        return b"".join(bytes(one.planes[0])[: 2 * one.samples] for one in frames) or None
+        return b"".join([bytes(one.planes[0])[: 2 * one.samples] for one in frames]) or None
 
 
 def faded(frame: bytes) -> bytes:

@@ -1,4 +1,4 @@
-"""The places where aiortc is taken hold of from outside; all that is private of it is named here and nowhere else.
+"""The places where aiortc is taken hold of from outside; all that is private of it is named here and in `rtc_packets`.
 
 Each is looked up when a connection is made, on that one connection: nothing of aiortc is changed for others in the
 process. Another minor release may move them, so the version is checked first.
@@ -21,11 +21,11 @@ from aiortc import (
     RTCRtpReceiver,
     RTCRtpTransceiver,
 )
-from aiortc.mediastreams import MediaStreamTrack
 from aiortc.rtp import RtpPacket
 
 from .rtc_gather import Gatherer, require
 from .rtc_options import RtcOptions
+from .rtc_packets import Incoming
 
 logger = logging.getLogger(__name__)
 TESTED: Final = "1.16."
@@ -54,11 +54,10 @@ class Tap:
 
 def connect(
     options: RtcOptions,
-    track: MediaStreamTrack,
     arrive: Callable[[int, int, bytes], None],
     spawn: Callable[[Coroutine[None, None, None]], asyncio.Task[None]],
 ) -> tuple[RTCPeerConnection, RTCRtpTransceiver, Gatherer]:
-    """A connection that sends `track` as Opus, gathers as `options` say and gives `arrive` each packet of the peer's.
+    """A connection for one voice each way as Opus, which gathers as `options` say and gives `arrive` each packet.
 
     `arrive` is called with the sequence number, the timestamp and the payload; `spawn` makes and owns the task that
     runs ICE and DTLS, of which aiortc itself lets go.
@@ -67,7 +66,7 @@ def connect(
     policy = RTCIceTransportPolicy.RELAY if options.relay_only else RTCIceTransportPolicy.ALL
     # No servers here: without a list aiortc asks Google, and the gatherer asks those of the options.
     peer = RTCPeerConnection(RTCConfiguration(iceServers=[], iceTransportPolicy=policy))
-    transceiver = peer.addTransceiver(track, direction="sendrecv")
+    transceiver = peer.addTransceiver("audio", direction="sendrecv")
     codecs = RTCRtpReceiver.getCapabilities("audio")
     assert codecs is not None
     transceiver.setCodecPreferences([one for one in codecs.codecs if one.mimeType == "audio/opus"])
@@ -77,12 +76,12 @@ def connect(
     assert hasattr(receiver, _BUFFER)
     setattr(receiver, _BUFFER, Tap(arrive))
     connection = receiver.transport.transport.iceGatherer._connection
-    _guard(transceiver, connection)
+    _guard(transceiver, connection, Incoming(transceiver, arrive))
     _pace(connection, spawn)
     return peer, transceiver, Gatherer(connection, options)
 
 
-def _guard(transceiver: RTCRtpTransceiver, connection: Connection) -> None:
+def _guard(transceiver: RTCRtpTransceiver, connection: Connection, incoming: Incoming) -> None:
     """Drop what aiortc would stumble over: from a stranger one empty datagram ends the call, a flood fills the memory."""
     transport = transceiver.receiver.transport
     receive, rtp, rtcp = (
@@ -93,7 +92,7 @@ def _guard(transceiver: RTCRtpTransceiver, connection: Connection) -> None:
     streams: set[bytes] = set()
 
     def received(data: bytes, component: int) -> None:
-        if data and connection._queue.qsize() < MAX_UNREAD:
+        if data and not incoming.take(data) and connection._queue.qsize() < MAX_UNREAD:
             receive(data, component)
 
     async def bounded(data: bytes, arrival_time_ms: int) -> None:

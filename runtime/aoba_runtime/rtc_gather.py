@@ -29,6 +29,8 @@ from .rtc_options import IceServer, RtcOptions
 
 TESTED: Final = "0.13."
 """The aioice whose `Connection.get_component_candidates` can be replaced by `Gatherer`."""
+MAX_DATAGRAM: Final = 65_536
+"""Bytes to make ready for a datagram; asyncio's 256 KiB are mapped and unmapped for each, which costs more than reading it."""
 _Found: TypeAlias = tuple[Candidate, StunProtocol | None]
 
 
@@ -82,13 +84,15 @@ class Gatherer:
     async def _host(self, component: int, address: str) -> StunProtocol | None:
         loop = asyncio.get_running_loop()
         try:
-            _, protocol = await loop.create_datagram_endpoint(
-                functools.partial(StunProtocol, self._connection), local_addr=(address, 0)
+            transport, protocol = await loop.create_datagram_endpoint(
+                functools.partial(_Protocol, self._connection), local_addr=(address, 0)
             )
         except OSError as error:
             self.problems.append(f"{address} cannot be used: {error.strerror or error}")
             return None
-        host, port = protocol.transport.get_extra_info("sockname")[:2]
+        if hasattr(transport, "max_size"):  # asyncio's own event loop
+            setattr(transport, "max_size", MAX_DATAGRAM)
+        host, port = transport.get_extra_info("sockname")[:2]
         protocol.local_candidate = Candidate(
             foundation=candidate_foundation("host", "udp", host),
             component=component,
@@ -142,7 +146,7 @@ class Gatherer:
             relayed_candidate(
                 component=component,
                 hide_related_address=self._options.relay_only,
-                protocol_factory=functools.partial(StunProtocol, self._connection),
+                protocol_factory=functools.partial(_Protocol, self._connection),
                 turn_server=server.address,
                 turn_username=server.username,
                 turn_password=server.password,
@@ -155,6 +159,16 @@ class Gatherer:
         problem = f"{server.url}: {why}"
         if problem not in self.problems:
             self.problems.append(problem)
+
+
+class _Protocol(StunProtocol):
+    """Tells media from STUN by the first byte (RFC 7983); aioice tries to read each packet as STUN first."""
+
+    def datagram_received(self, data: bytes | str, addr: tuple[object, ...]) -> None:
+        if isinstance(data, bytes) and data[:1] >= b"\x80":
+            self.receiver.data_received(data, self.local_candidate.component)
+        else:
+            super().datagram_received(data, addr)
 
 
 def _why(error: BaseException) -> str:

@@ -18,7 +18,7 @@ class Playout:
     def __init__(self) -> None:
         self._buffer = JitterBuffer()
         self._decoder = OpusDecoder()
-        self._pcm = bytearray()
+        self._pcm = b""
         self._last = SILENCE
         self.arrivals = Arrivals()
         self.heard = False
@@ -47,10 +47,10 @@ class Playout:
             pcm = self._decoder.decode(packet.payload)
             self.heard |= pcm is not None
             self.broken += pcm is None
-            self._pcm += pcm or SILENCE
-            self._last = bytes(self._pcm[-FRAME_BYTES:])
-        frame = bytes(self._pcm[:FRAME_BYTES])
-        del self._pcm[:FRAME_BYTES]
+            pcm = pcm or SILENCE
+            self._pcm = self._pcm + pcm if self._pcm else pcm
+            self._last = self._pcm[-FRAME_BYTES:]
+        frame, self._pcm = self._pcm[:FRAME_BYTES], self._pcm[FRAME_BYTES:]
         return frame.ljust(FRAME_BYTES, b"\0")
 
 

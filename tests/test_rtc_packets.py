@@ -1,0 +1,219 @@
+"""The short way of packets: what goes out is what aiortc would send, and nothing comes in that it would refuse."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import Final
+
+import pytest
+from aiortc.rtp import HeaderExtensions, HeaderExtensionsMap, RtpPacket
+from aoba_runtime import rtc
+from aoba_runtime.audio import FRAME, Voice
+from aoba_runtime.audio_tones import Tone
+from aoba_runtime.media import Failed
+from aoba_runtime.rtc import RtcMedia, RtcSession
+from aoba_runtime.rtc_clock import BEHIND, Clock
+from aoba_runtime.rtc_codec import OpusEncoder
+from aoba_runtime.rtc_options import ALONE, FEW, TOGETHER
+from aoba_runtime.rtc_packets import payload_of
+from hypothesis import given
+from hypothesis import strategies as st
+from voices import LOOPBACK, PATIENCE, End, call, make_end, pitch
+
+OPUS: Final = 96
+
+
+@st.composite
+def packets(draw: st.DrawFn) -> bytes:
+    packet = RtpPacket(payload_type=OPUS, payload=draw(st.binary(max_size=40)))
+    packet.csrc = draw(st.lists(st.integers(0, 2**32 - 1), max_size=15))
+    packet.padding_size = draw(st.integers(0, 255))
+    data = bytearray(packet.serialize())
+    if draw(st.booleans()):
+        length = draw(st.integers(0, 5))
+        words = draw(st.binary(min_size=4 * length, max_size=4 * length))
+        data[0] |= 0x10
+        at = 12 + 4 * len(packet.csrc)
+        data[at:at] = b"\x00\x01" + length.to_bytes(2, "big") + words  # a profile nobody reads
+    if draw(st.booleans()):
+        del data[draw(st.integers(12, len(data))) :]
+    if draw(st.booleans()):
+        data[draw(st.integers(0, len(data) - 1))] ^= 1 << draw(st.integers(0, 7))
+    data[0] = data[0] & 0x3F | 0x80
+    return bytes(data)
+
+
+@given(packets())
+def test_a_packet_carries_what_aiortc_reads_in_it(data: bytes) -> None:
+    try:
+        wanted = RtpPacket.parse(data).payload
+    except ValueError:
+        with pytest.raises(ValueError):
+            payload_of(data)
+    else:
+        assert payload_of(data) == wanted
+
+
+class Wire:
+    """The datagrams that come to an end, and how many packets of them arrive."""
+
+    def __init__(self, end: End) -> None:
+        self.session = end.session
+        self.connection = self.session._gatherer._connection
+        self.datagrams: list[bytes] = []
+        self._take = self.connection.data_received
+        self._change = asyncio.Event()
+        setattr(self.connection, "data_received", self._received)
+
+    def _received(self, data: bytes, component: int) -> None:
+        self._take(data, component)
+        if 127 < data[0] < 192 and not 192 <= data[1] <= 208:
+            self.datagrams.append(data)
+            self._change.set()
+
+    async def collect(self, count: int) -> list[bytes]:
+        self.datagrams.clear()
+        async with asyncio.timeout(PATIENCE):
+            while len(self.datagrams) < count:
+                self._change.clear()
+                await self._change.wait()
+        return self.datagrams[:count]
+
+    def arrives(self, data: bytes) -> bool:
+        """Whether this datagram counts as a packet of the call."""
+        before = self.session._playout.arrivals.received
+        self._take(data, 1)
+        return self.session._playout.arrivals.received > before
+
+
+async def test_packets_are_those_of_a_steady_voice() -> None:
+    async with call() as (caller, callee):
+        sender, transport = (
+            caller.session._transceiver.sender,
+            callee.session._transceiver.receiver.transport,
+        )
+        read: list[bytes] = []
+        unprotect = transport._rx_srtp.unprotect
+
+        def seen(data: bytes) -> bytes:
+            read.append(unprotect(data))
+            return read[-1]
+
+        setattr(transport._rx_srtp, "unprotect", seen)
+        await Wire(callee).collect(50)
+        extensions = HeaderExtensionsMap()
+        setattr(extensions, "_HeaderExtensionsMap__ids", HeaderExtensions(mid=1))
+        found = [RtpPacket.parse(data, extensions) for data in read]
+    assert {(one.ssrc, one.payload_type, one.marker) for one in found} == {(sender._ssrc, OPUS, 0)}
+    assert {one.extensions.mid for one in found} == {"0"}
+    for before, after in zip(found, found[1:], strict=False):
+        assert after.sequence_number - before.sequence_number == 1
+        assert (after.timestamp - before.timestamp) & 0xFFFFFFFF == FRAME
+
+
+async def test_a_peer_that_knows_no_header_extension_gets_none() -> None:
+    caller, callee = make_end(Tone(440)), make_end()
+    offer = await caller.session.offer()
+    plain = "".join(line for line in offer.splitlines(True) if not line.startswith("a=extmap"))
+    await caller.session.accept_answer(await callee.session.answer(plain))
+    datagrams = await Wire(callee).collect(10)
+    assert {data[0] for data in datagrams} == {0x80}
+    assert pitch(await callee.ear.next(25)) == pytest.approx(440, abs=5)
+    for end in (caller, callee):
+        await end.session.aclose()
+
+
+async def test_a_repeated_or_forged_packet_is_dropped_and_the_call_goes_on() -> None:
+    async with call() as (caller, callee):
+        wire = Wire(callee)
+        *_, last = await wire.collect(5)
+        assert not wire.arrives(last)
+        for at in range(len(last)):
+            assert not wire.arrives(last[:at] + bytes([last[at] ^ 1]) + last[at + 1 :])
+        for size in range(len(last)):
+            assert not wire.arrives(last[:size])
+        assert not wire.arrives(last.ljust(1501, b"\0"))
+        assert pitch(await callee.ear.next(25)) == pytest.approx(440, abs=5)
+        assert not any(isinstance(event, Failed) for event in callee.events)
+
+
+async def test_what_the_peer_may_not_send_does_not_arrive() -> None:
+    async with call() as (caller, callee):
+        wire = Wire(callee)
+        callee.session._transceiver.receiver._enabled = False
+        await wire.collect(1)
+        before = callee.session._playout.arrivals.received
+        await wire.collect(10)
+        assert callee.session._playout.arrivals.received == before
+
+
+async def test_the_reports_count_what_was_sent() -> None:
+    async with call() as (caller, callee):
+        async with asyncio.timeout(PATIENCE):
+            while (stats := await caller.session.stats()).round_trip_time is None:
+                await caller.ear.next(5)
+        assert stats.sent_packets > 20
+        reported = (await callee.session._transceiver.receiver.getStats()).values()
+        (told,) = (one for one in reported if one.type == "remote-outbound-rtp")
+        assert 0 < told.packetsSent <= (await caller.session.stats()).sent_packets
+        assert abs(told.remoteTimestamp.timestamp() - time.time()) < PATIENCE
+
+
+async def test_a_clock_that_was_held_up_leaves_frames_out() -> None:
+    timestamps: list[int] = []
+    done = asyncio.Event()
+
+    def tick(timestamp: int) -> None:
+        timestamps.append(timestamp)
+        if len(timestamps) == 3:
+            until = time.monotonic() + 2 * BEHIND  # the process has no time for us
+            while time.monotonic() < until:
+                pass
+        if len(timestamps) == 6:
+            clock.stop()
+            done.set()
+
+    clock = Clock(tick)
+    clock.start()
+    clock.start()
+    await asyncio.wait_for(done.wait(), PATIENCE)
+    assert timestamps[:3] == [0, FRAME, 2 * FRAME]
+    assert timestamps[3] == (3 + clock.left_out) * FRAME
+    assert clock.left_out >= 0.8 * BEHIND * 50
+    clock.start()
+    assert clock._timer is not None and clock._timer.cancelled()
+
+
+async def test_the_many_are_encoded_with_less_work(monkeypatch: pytest.MonkeyPatch) -> None:
+    chosen: list[int] = []
+
+    class Encoder(OpusEncoder):
+        def __init__(self, bitrate: int, complexity: int) -> None:
+            super().__init__(bitrate, complexity)
+            chosen.append(complexity)
+
+    monkeypatch.setattr(rtc, "OpusEncoder", Encoder)
+    media = RtcMedia(LOOPBACK, lambda call_id: Voice())
+
+    def session() -> RtcSession:
+        return media.session("call", lambda event: None)
+
+    sessions = [session() for _ in range(FEW + 1)]
+    assert chosen == FEW * [ALONE] + [TOGETHER]
+    await sessions.pop().aclose()
+    await sessions.pop().aclose()
+    sessions.append(session())
+    assert chosen[-1] == ALONE
+    await asyncio.gather(*(one.aclose() for one in sessions))
+
+
+async def test_a_voice_that_cannot_be_encoded_ends_the_call_with_words() -> None:
+    async with call() as (caller, callee):
+
+        def broken(frame: bytes) -> bytes:
+            raise ValueError("no more packets")
+
+        setattr(caller.session._encoder, "encode", broken)
+        failed = await caller.told(Failed)
+        assert failed.why == "the engine gave up: no more packets"
