@@ -238,10 +238,14 @@ class Line:
     def delivery_failed(self, sent: Send, fault: Fault, now: float) -> list[Effect]:
         """`sent` was refused, or lost: what its `send` raised.
 
-        What may have arrived (`AckTimeout`) is left to the deadlines. A call that cannot go on without it ends.
+        What may have arrived (`AckTimeout`) is left to the deadlines, and a mute to `reconnected`. A call that cannot
+        go on without it ends.
         """
         call = self._calls.get(sent.signal.call_id)
-        if call is None or isinstance(fault, AckTimeout):
+        if call is None:
+            return []
+        call.lost(sent)
+        if isinstance(fault, AckTimeout):
             return []
         event = Event.UNKNOWN_THERE if isinstance(fault, UnknownCall) else Event.REFUSED
         if event is Event.REFUSED and not isinstance(
@@ -249,6 +253,10 @@ class Line:
         ):
             return []
         return self._after(call, call.undeliverable(sent, event, now), now)
+
+    def reconnected(self, now: float) -> list[Effect]:
+        """The link to the peers was down and is back: what was lost meanwhile and still counts is said again."""
+        return [effect for call in self._calls.values() for effect in call.reconnected(now)]
 
     def deadline(self) -> float | None:
         """When to call `timeout`; `None` while nothing is waited for."""

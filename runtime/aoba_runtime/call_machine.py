@@ -121,6 +121,8 @@ class Call:
         self._is_routed = False
         self._is_reached = False
         self._is_busy_somewhere = False
+        self._mute_told: MuteChange | None = None
+        self._is_mute_lost = False
         self._closed_at: float | None = None
         self._ours = _Gate()
         self._theirs = _Gate()
@@ -154,6 +156,16 @@ class Call:
             return [self._tell_mute()] if is_news else []
 
         return self._step(Event.MUTE, now, act)
+
+    def lost(self, sent: Send) -> None:
+        """Nobody knows whether the peer took `sent`."""
+        self._is_mute_lost |= sent.signal is self._mute_told
+
+    def reconnected(self, now: float) -> list[Effect]:
+        """The link was down and is back: the peer learns whether we are muted, if that may have been lost."""
+        if not self._is_mute_lost or self._look_up(Event.MUTE) is None:
+            return []
+        return self._step(Event.MUTE, now, lambda: [self._tell_mute()])
 
     def hear(self, signal: Signal, sender: str, now: float) -> list[Effect]:
         """A signal from the peer; raises the `Fault` to answer it with, having changed nothing."""
@@ -344,7 +356,9 @@ class Call:
         return Send(IceCandidate(self.id, self._stamp(), candidate), self.peer)
 
     def _tell_mute(self) -> Effect:
-        return Send(MuteChange(self.id, self._stamp(), self.muted), self.peer)
+        self._mute_told = MuteChange(self.id, self._stamp(), self.muted)
+        self._is_mute_lost = False
+        return Send(self._mute_told, self.peer)
 
     def _hangup(self, reason: EndReason, to: str, duration: int | None = None) -> Effect:
         return Send(Hangup(self.id, self._stamp(), reason, duration), to)

@@ -235,15 +235,15 @@ class Phone:
     def _link_event(self, event: object) -> None:
         if self._is_closed:
             return
-        news: phone_events.Reconnecting | phone_events.Resumed | None = None
-        if isinstance(event, links.Reconnecting):
-            news = None if self._is_down else phone_events.Reconnecting(event.reason)
+        if isinstance(event, links.Reconnecting) and not self._is_down:
             self._is_down = True
-        elif not isinstance(event, links.Lost) and self._is_down:
-            news, self._is_down = phone_events.Resumed(), False
-        if news is not None:
             for call in self.calls:
-                call._tell(news)
+                call._tell(phone_events.Reconnecting(event.reason))
+        elif self._is_down and not isinstance(event, links.Reconnecting | links.Lost):
+            self._is_down = False
+            self._do(self._line.reconnected(_now()))
+            for call in self.calls:
+                call._tell(phone_events.Resumed())
         links.tell(self._on_link, event)
 
     def _media_event(self, call: VoiceCall, event: media.MediaEvent) -> None:

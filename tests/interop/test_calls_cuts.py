@@ -36,11 +36,11 @@ class Scene:
 
 
 @asynccontextmanager
-async def scene(place: Place) -> AsyncIterator[Scene]:
+async def scene(place: Place, ack_timeout: float = 10.0) -> AsyncIterator[Scene]:
     async with (
         Proxy(place.url) as near,
         Proxy(place.url) as far,
-        party(place, "alice", link={"url": near.url}) as alice,
+        party(place, "alice", link={"url": near.url, "ack_timeout": ack_timeout}) as alice,
         party(place, "bob", hz=1000, link={"url": far.url}) as bob,
     ):
         yield Scene(alice, bob, near, far)
@@ -131,6 +131,20 @@ async def test_cut_in_the_call(place: Place) -> None:
         await both_hear(ours, theirs)
         ours.hangup()
         assert await over(ours) == (EndReason.COMPLETED, LOCAL)
+        assert await over(theirs) == (EndReason.COMPLETED, REMOTE)
+
+
+async def test_muted_in_a_cut_longer_than_signals_wait(place: Place) -> None:
+    async with scene(place, ack_timeout=0.5) as at:
+        ours, theirs = await talk(at.alice, at.bob)
+        gone(at.near)
+        await told(ours, Reconnecting)
+        ours.mute()
+        await asyncio.sleep(1)
+        assert not theirs.remote_muted
+        at.near.flow()
+        assert await told(theirs, Muted) == Muted(REMOTE, True)
+        ours.hangup()
         assert await over(theirs) == (EndReason.COMPLETED, REMOTE)
 
 
