@@ -138,7 +138,7 @@ BOMBS: Final[Mapping[str, tuple[str, Callable[[], str]]]] = {
 
 def runs(*, quick: bool) -> Iterator[Run]:
     """Each document, in a process that has all imported already; `quick` is content to see that there is an end."""
-    import black  # noqa: F401
+    import black  # noqa: F401  (imported before the first document, so that none is charged with it)
     import datamodel_code_generator  # noqa: F401
     import jsonschema  # noqa: F401
     from aoba_gen import cli, render, values  # noqa: F401

@@ -6,8 +6,6 @@ import errno
 import re
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
-from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -21,13 +19,12 @@ from .cli_options import (
     access,
     configuration,
     refusals,
-    take,
     targets,
     with_disable,
     with_package,
     with_trust,
 )
-from .cli_outcome import Wanted, with_writing
+from .cli_outcome import Run, Wanted, with_writing
 from .config import Config, Target
 from .diagnostics import Report, escaped, suggestion
 from .options import Options, Side
@@ -207,13 +204,8 @@ def generate_command(
 
         watch_targets(jobs, report, force)
         return
-    codes = []
-    wanted = Wanted(check, show_diff, force, quiet, form)
-    job = _Run(wanted, bool(given), {})
-    for target, options in jobs:
-        run = partial(job.generate, target, options, report.scratch())
-        codes.append(wanted.ended(run))
-    sys.exit(max(codes))
+    run = Run(Wanted(check, show_diff, force, quiet, form), is_named=bool(given))
+    run.each(jobs, report, _generate)
 
 
 def _configured(config: Config, *given: object) -> tuple[Target, ...]:
@@ -226,35 +218,25 @@ def _configured(config: Config, *given: object) -> tuple[Target, ...]:
     return found
 
 
-@dataclass(frozen=True, slots=True)
-class _Run:
-    """One document after the other, as the flags say."""
+def _generate(run: Run, target: Target, options: Options, report: Report) -> int:
+    """Generate a document's package, or say what that would do; the exit code."""
+    what = (target.spec, target.out, target.package, report, options)
+    plan: Plan | Current | None = current(*what)
+    if plan is None:
+        from .pipeline import generate  # slow to import
 
-    wanted: Wanted
-    named: bool  # the document was named in the call, and not by the project
-    taken: dict[Path, Path]  # the folders of packages, and the documents that they are of
+        with progress(str(target.spec), quiet=run.wanted.quiet) as report.begins:
+            plan = generate(*what)
+    run.wanted.tell(report.diagnostics)
+    keys = "'package' or 'output'"
+    run.take(plan.folder, target.spec, "the package goes", keys)
+    if target.dist:
+        place = place_of(plan.folder, PYPROJECT)
+        run.take(place, target.spec, "its distribution goes", keys)
 
-    def generate(self, target: Target, options: Options, report: Report) -> int:
-        """Generate a document's package, or say what that would do; the exit code. Raises what `Wanted.ended` tells."""
-        what = (target.spec, target.out, target.package, report, options)
-        plan: Plan | Current | None = current(*what)
-        if plan is None:
-            from .pipeline import generate  # slow to import
+    def command(plan: Plan) -> str:
+        from .cli_drift import command_of
 
-            with progress(str(target.spec), quiet=self.wanted.quiet) as report.begins:
-                plan = generate(*what)
-        self.wanted.tell(report.diagnostics)
-        self._take(plan.folder, target.spec)
-        if target.dist:
-            self._take(place_of(plan.folder, PYPROJECT), target.spec, "its distribution")
-        named = target if self.named else None
+        return command_of(target if run.is_named else None, plan)
 
-        def command(plan: Plan) -> str:
-            from .cli_drift import command_of
-
-            return command_of(named, plan)
-
-        return self.wanted.carry_out(plan, command)
-
-    def _take(self, place: Path, spec: Path, what: str = "the package") -> None:
-        take(self.taken, place, spec, f"{what} goes", "'package' or 'output'")
+    return run.wanted.carry_out(plan, command)

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import shlex
-import sys
-from functools import partial
+from dataclasses import replace
 from pathlib import Path
-from typing import TypeAlias
 
 import click
 
@@ -16,21 +14,17 @@ from .cli_options import (
     access,
     configuration,
     refusals,
-    take,
     with_disable,
     with_side,
     with_trust,
 )
-from .cli_outcome import Wanted, with_writing
-from .config import Config
+from .cli_outcome import Run, Wanted, with_writing
+from .config import Config, Target
 from .diagnostics import Report
 from .options import Options, Side
 from .pipeline import generate_docs
 from .progress import progress
 from .write import Plan
-
-_Job: TypeAlias = "tuple[Path, Path, Side | None]"
-"""A document, the folder for its pages, and from whose side they are told."""
 
 
 @click.command(
@@ -87,21 +81,18 @@ def docs_command(
         config, report = configuration(disable, limits)
     if spec and not out:
         raise click.UsageError("Missing option '-o' / '--out'.")
-    jobs: list[_Job] = [(spec, out, side)] if spec and out else _configured(config, out, side)
-    wanted = Wanted(check, show_diff, force, quiet, form)
-    codes = []
-    taken: dict[Path, Path] = {}
-    for document, folder, side in jobs:
-        options = Options(side, access=access(config, roots, hosts))
-        run = partial(_run, document, folder, options, report.scratch(), wanted, bool(spec), taken)
-        codes.append(wanted.ended(run))
-    sys.exit(max(codes))
+    given = Target(spec, out, side=side) if spec and out else None
+    listed = [given] if given else _configured(config, out, side)
+    allowed = access(config, roots, hosts)
+    jobs = [(target, Options(target.side, access=allowed)) for target in listed]
+    run = Run(Wanted(check, show_diff, force, quiet, form), is_named=bool(given))
+    run.each(jobs, report, _write_pages)
 
 
-def _configured(config: Config, *given: object) -> list[_Job]:
-    """The documents of the project that have a folder for their pages."""
-    jobs: list[_Job] = [(each.spec, each.docs, each.side) for each in config.targets if each.docs]
-    if not jobs:
+def _configured(config: Config, *given: object) -> list[Target]:
+    """The documents of the project that have a folder for their pages, which is where they go."""
+    found = [replace(each, out=each.docs) for each in config.targets if each.docs]
+    if not found:
         raise click.UsageError(
             "Missing argument 'SPEC': name a document, or give one in [tool.aoba-gen] of pyproject.toml a folder 'docs'."
         )
@@ -109,29 +100,21 @@ def _configured(config: Config, *given: object) -> list[_Job]:
         raise click.UsageError(
             "--out and --side go with a SPEC; [tool.aoba-gen] has its own for each document."
         )
-    return jobs
+    return found
 
 
-def _run(
-    spec: Path,
-    folder: Path,
-    options: Options,
-    report: Report,
-    wanted: Wanted,
-    is_named: bool,
-    taken: dict[Path, Path],
-) -> int:
+def _write_pages(run: Run, target: Target, options: Options, report: Report) -> int:
     """Write the pages of one document, or say what that would do; the exit code."""
 
     def command(plan: Plan) -> str:
         words = ["aoba-gen", "docs"]
-        if is_named:
-            words += [str(spec), "-o", str(folder)]
+        if run.is_named:
+            words += [str(target.spec), "-o", str(target.out)]
             words += ["--side", options.side] if options.side else []
         return shlex.join([*words, "--force"] if plan.outcome().kept else words)
 
-    take(taken, folder, spec, "the documentation goes", "'docs'")
-    with progress(str(spec), quiet=wanted.quiet) as report.begins:
-        plan = generate_docs(spec, folder, report, options)
-    wanted.tell(report.diagnostics)
-    return wanted.carry_out(plan, command)
+    run.take(target.out, target.spec, "the documentation goes", "'docs'")
+    with progress(str(target.spec), quiet=run.wanted.quiet) as report.begins:
+        plan = generate_docs(target.spec, target.out, report, options)
+    run.wanted.tell(report.diagnostics)
+    return run.wanted.carry_out(plan, command)

@@ -16,7 +16,7 @@ import click
 from .access import Access
 from .cli_complete import words
 from .config import Config, Target, find_config, package_fault, read_config
-from .diagnostics import Diagnostic, Location, Refused, Report, suggestion
+from .diagnostics import Diagnostic, Refused, Report, suggestion
 from .limits import NAMES, Limits
 from .options import Side
 
@@ -197,12 +197,3 @@ def targets(given: tuple[Path, ...], config: Config) -> tuple[Target, ...]:
             "Missing argument 'SPEC': name a document, or list them in [tool.aoba-gen] of pyproject.toml."
         )
     return found
-
-
-def take(taken: dict[Path, Path], place: Path, spec: Path, what: str, keys: str) -> None:
-    """Keep a folder or a file for one document; raises `Refused` where `what` goes to another's of this run."""
-    other = taken.setdefault(place.resolve(), spec)
-    if other is not spec:
-        text = f"{what} to {place}, where that of {other} is"
-        hint = f"give one of the two another {keys} in [tool.aoba-gen]"
-        raise Refused([Diagnostic("package-name", text, Location(str(spec), 1, 1), hint)])

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
+from typing import NoReturn
 
 import click
 
 from .beside import BESIDE, place_of
 from .cli_options import Command, exit_code, tell
-from .diagnostics import Diagnostic, Refused, escaped
+from .config import Target
+from .diagnostics import Diagnostic, Location, Refused, Report, escaped
 from .diff import diff
+from .options import Options
 from .seal import Current
 from .write import Outcome, Plan, Unwritable, apply, on_disk
 
@@ -96,6 +101,33 @@ class Wanted:
             tell_drift(plan, command(plan), self.form)
             return 1
         return 0 if self.diff else _write(plan, self.force, self.quiet)
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """The documents of a call, one after the other, as its flags say."""
+
+    wanted: Wanted
+    is_named: bool  # the document was named in the call, and not by the project
+    _taken: dict[Path, Path] = field(default_factory=dict)
+
+    def each(
+        self,
+        jobs: Iterable[tuple[Target, Options]],
+        report: Report,
+        make: Callable[[Run, Target, Options, Report], int],
+    ) -> NoReturn:
+        """End with the worst exit code of `make`, which is called for every document and raises what `Wanted.ended` tells."""
+        runs = (partial(make, self, *job, report.scratch()) for job in jobs)
+        sys.exit(max([self.wanted.ended(run) for run in runs]))
+
+    def take(self, place: Path, spec: Path, what: str, keys: str) -> None:
+        """Keep a folder or a file for one document; raises `Refused` where `what` goes to another's of this run."""
+        other = self._taken.setdefault(place.resolve(), spec)
+        if other is not spec:
+            text = f"{what} to {place}, where that of {other} is"
+            hint = f"give one of the two another {keys} in [tool.aoba-gen]"
+            raise Refused([Diagnostic("package-name", text, Location(str(spec), 1, 1), hint)])
 
 
 def _write(plan: Plan, force: bool, quiet: bool) -> int:
