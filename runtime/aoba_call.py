@@ -9,9 +9,11 @@ def main() -> None:
     """Run `aoba-call`."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     from aoba_runtime.cli import main as run
+    from aoba_runtime.cli_common import no_traceback
 
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    run(prog_name="aoba-call")
+    with no_traceback():  # not all that is printed is printed by a command
+        run(prog_name="aoba-call")
 
 
 if __name__ == "__main__":

@@ -241,8 +241,9 @@ def test_ctrl_c_while_it_starts(environment: dict[str, str], tmp_path: Path) -> 
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
-def test_a_full_disk_behind_what_is_printed(environment: dict[str, str]) -> None:
-    command = [*COMMAND, "token", "alice"]
+@pytest.mark.parametrize("words", ["token alice", "--help", "--version", "dial --help"])
+def test_a_full_disk_behind_what_is_printed(environment: dict[str, str], words: str) -> None:
+    command = [*COMMAND, *words.split()]
     with open("/dev/full", "w") as full:
         done = subprocess.run(
             command, env=environment, stdout=full, stderr=subprocess.PIPE, text=True, timeout=30

@@ -7,9 +7,12 @@ import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
+import tomllib
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TypeAlias
 
@@ -202,16 +205,62 @@ def test_a_wrong_call_is_2(
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
-def test_a_full_disk_behind_what_is_printed_is_told() -> None:
+@pytest.mark.parametrize("words", ["rules", "--help", "--version", "validate --help"])
+def test_a_full_disk_behind_what_is_printed_is_told(words: str) -> None:
     with open("/dev/full", "w") as full:
         done = subprocess.run(
-            [sys.executable, "-m", "aoba_gen", "rules"],
+            [sys.executable, "-m", "aoba_gen", *words.split()],
             stdout=full,
             stderr=subprocess.PIPE,
             text=True,
         )
     assert done.returncode == 2
     assert done.stderr == "aoba-gen: [Errno 28] No space left on device\n"
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no signals between processes")
+@pytest.mark.parametrize("start", ["module", "script"])
+@pytest.mark.parametrize("ignored", [False, True])
+def test_ctrl_c_while_it_starts(root: Path, tmp_path: Path, start: str, ignored: bool) -> None:
+    """What the import of click does stands for all that takes a while; who was started to ignore Ctrl-C goes on to."""
+    (tmp_path / "click.py").write_text(
+        "import sys\nprint('importing', flush=True)\nprint(input())\nsys.exit()\n"
+    )
+    scripts = tomllib.loads((root / "pyproject.toml").read_text())["project"]["scripts"]
+    module, _, name = scripts["aoba-gen"].partition(":")
+    script = f"from {module} import {name}\n{name}()"
+    words = ["-m", "aoba_gen"] if start == "module" else ["-c", script]
+    with subprocess.Popen(
+        [sys.executable, *words, "rules"],
+        env={**os.environ, "PYTHONPATH": str(tmp_path)},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_IGN) if ignored else None,
+    ) as running:
+        assert running.stdout is not None and running.stdout.readline() == "importing\n"
+        running.send_signal(signal.SIGINT)
+        said, wrong = running.communicate("went on\n", timeout=30)
+    wanted = (0, "went on\n") if ignored else (-signal.SIGINT, "")
+    assert ((running.returncode, said), wrong) == (wanted, "")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no signals between processes")
+def test_ctrl_c_later_ends_without_a_word(tmp_path: Path) -> None:
+    """A pipe that nobody writes to stands for a document that takes a while to read."""
+    os.mkfifo(tmp_path / "spec.yaml")
+    with subprocess.Popen(
+        [sys.executable, "-m", "aoba_gen", "validate", "spec.yaml"],
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as running:
+        with open(tmp_path / "spec.yaml", "w"):  # once it is being read
+            running.send_signal(signal.SIGINT)
+            said = running.communicate(timeout=30)
+    assert (running.returncode, said) == (130, ("", ""))
 
 
 def test_a_reader_who_has_left_is_no_error(tmp_path: Path) -> None:

@@ -98,9 +98,11 @@ class _Commands(click.Group):
         return super().parse_args(ctx, ["generate", *args])
 
     def invoke(self, ctx: click.Context) -> object:
-        """What the command returns; a full disk behind standard output is told, and a reader who has left is not (click)."""
+        """What the command returns; a full disk behind standard output is told, a reader who has left (click) and Ctrl-C are not."""
         try:
             return super().invoke(ctx)
+        except KeyboardInterrupt:
+            sys.exit(130)
         except OSError as problem:
             if problem.errno == errno.EPIPE:
                 raise
