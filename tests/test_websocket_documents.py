@@ -23,7 +23,7 @@ from aoba_runtime import (
 )
 from click.testing import Result
 from corpus import DOCUMENTS
-from test_websocket import Server, serving
+from websocket_server import Server, serving
 from websockets.asyncio.server import ServerConnection, serve
 
 OURS: Final = Path(__file__).parent / "cases" / "documents" / "market" / "spec.yaml"
