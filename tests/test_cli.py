@@ -529,6 +529,22 @@ def test_a_refusal_reads_the_same_from_a_process(tmp_path: Path) -> None:
     assert f"{done.stderr}exit {done.returncode}\n" == (folder / "expected.txt").read_text()
 
 
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [([], ["-o", "out"]), (["validate"], []), (["breaking", SMALL, "--against"], [])],
+    ids=["generate", "validate", "breaking"],
+)
+def test_the_text_of_a_document_is_no_name_of_one(
+    cli: Cli, before: list[str | Path], after: list[str | Path]
+) -> None:
+    result = cli(*before, f"{SMALL.read_text()}# {'long ' * 1000}", *after)
+    assert result.exit_code == 2
+    assert result.output.startswith(
+        r"asyncapi: 3.0.0\ninfo:\n  title: Ping API…:1:1: this is the text of a document, and"
+    )
+    assert len(result.output) < 400
+
+
 # What is warned of, and how
 
 

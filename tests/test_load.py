@@ -699,6 +699,61 @@ def test_files_that_cannot_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     )
 
 
+@pytest.mark.parametrize(
+    ("given", "told", "hint"),
+    [
+        (
+            "https://example.org/v1/a.yaml?x=1",
+            "https://example.org/v1/a.yaml?x=1:1:1: this is a URL, and a document is read from a file",
+            "download it first, such as with: curl -fL -o a.yaml 'https://example.org/v1/a.yaml?x=1'",
+        ),
+        (
+            "https://example.org/",
+            "https://example.org:1:1: this is a URL, and a document is read from a file",
+            "download it first, such as with: curl -fL -o spec.yaml https://example.org",
+        ),
+        (
+            "file:///tmp/a.yaml",
+            "file:///tmp/a.yaml:1:1: this is a URL, and a document is read from a file",
+            "name the file itself: /tmp/a.yaml",
+        ),
+        (
+            "git://example.org/a.yaml",
+            "git://example.org/a.yaml:1:1: this is a URL, and a document is read from a file",
+            "save the document to a file first, and name that",
+        ),
+        (
+            "-",
+            "-:1:1: standard input is not read, and a document is read from a file",
+            "save the document to a file first, and name that",
+        ),
+        (
+            "asyncapi: 3.0.0\ninfo: {title: T, version: '1'}\nchannels: {}\n" + "#" * 5000,
+            "asyncapi: 3.0.0\\ninfo: {title: T, versio…:1:1: this is the text of a document, "
+            "and a document is read from a file",
+            "save the text to a file first, and name that",
+        ),
+        (
+            '{"asyncapi": "3.0.0"}',
+            '{"asyncapi": "3.0.0"}:1:1: this is the text of a document, and a document is read from a file',
+            "save the text to a file first, and name that",
+        ),
+        (
+            "a" * 5000,
+            f"{'a' * 39}…:1:1: the file cannot be read: file name too long",
+            "no file can have that name: check what is given as the document",
+        ),
+    ],
+    ids=["https", "folder", "file", "git", "stdin", "yaml", "json", "long"],
+)
+def test_what_is_no_path(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, given: str, told: str, hint: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    rule = "file-unreadable" if given.startswith("aaa") else "file-missing"
+    assert load_text(Path(given)) == f"{told} [{rule}]\n    hint: {hint}"
+
+
 def test_a_document_of_900_lines_loads_at_once() -> None:
     entry = (
         "    name{0}:\n      type: string\n      description: What {0} says, in a line of text.\n"

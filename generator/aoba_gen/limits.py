@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -50,8 +51,7 @@ NAMES: Final = tuple(field.name for field in fields(Limits))
 
 def seconds_for(document: Path, limits: Limits) -> int:
     """The processor time that the document in a file may take to understand."""
-    size = document.stat().st_size if document.is_file() else 0
-    return limits.seconds * (1 + min(size, limits.bytes) // 2**20)
+    return limits.seconds * (1 + min(_size(document), limits.bytes) // 2**20)
 
 
 def seconds_for_writing(document: Path, limits: Limits) -> int:
@@ -59,8 +59,15 @@ def seconds_for_writing(document: Path, limits: Limits) -> int:
 
     Code takes a hundred times as long as the text that asks for it, so this grows with each 16 KiB of the file.
     """
-    size = document.stat().st_size if document.is_file() else 0
-    return limits.seconds * (1 + min(size, limits.bytes) // 2**14)
+    return limits.seconds * (1 + min(_size(document), limits.bytes) // 2**14)
+
+
+def _size(document: Path) -> int:
+    """How large a file is; nothing where it cannot be asked, which is told once it is read."""
+    try:
+        return os.path.getsize(document) if os.path.isfile(document) else 0
+    except OSError:
+        return 0
 
 
 def raising(name: str) -> str:

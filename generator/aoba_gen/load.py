@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import re
+import shlex
 from dataclasses import dataclass
 from hashlib import sha256
 from itertools import islice
@@ -50,6 +53,10 @@ _BYTE_ORDER_MARKS: Final = (
 _FORBIDDEN: Final = re.compile(
     "[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"
 )
+_URL: Final = re.compile(r"(?:^|[/\\])([A-Za-z][A-Za-z0-9+.-]+):[/\\]+(.*)")
+"""In a path, which has one slash where a URL has two."""
+_TEXT: Final = re.compile(r"\n|^\s*asyncapi\s*:|^\s*\{.*[\"']asyncapi[\"']")
+_LONGEST_SHOWN: Final = 40
 _FORBIDDEN_SHOWN: Final = 20  # a file that is no text at all need not list every byte
 
 
@@ -128,25 +135,58 @@ def _read(path: Path, name: str, report: Report) -> bytes:
     try:
         with path.open("rb") as file:
             return file.read(report.limits.bytes + 1)
-    except (
-        FileNotFoundError,
-        NotADirectoryError,
-        ValueError,
-    ):  # ValueError: no file can be so named
+    except (FileNotFoundError, NotADirectoryError, ValueError):  # ValueError: it names no file
+        _refuse_other(name, report)
         near = suggestion(path.name, _documents(path.parent))
         hint = near or "a path is relative to the current folder"
         _refuse(
             "file-missing", "no such file, expected a YAML or JSON document", start, report, hint
         )
     except OSError as wrong:
-        if path.is_dir():
+        if os.path.isdir(path):
             inside = _documents(path)
             near = f", such as {path / inside[0]}" if inside else ""
             hint = f"name the document{near}"
             _refuse("file-is-folder", "this is a folder, expected a file", start, report, hint)
         reason = (wrong.strerror or str(wrong)).lower()
         hint = "give who runs this the right to read it"
+        if wrong.errno == errno.ENAMETOOLONG:
+            _refuse_other(name, report)
+            start = Location(_cut(name), 1, 1)
+            hint = "no file can have that name: check what is given as the document"
         _refuse("file-unreadable", f"the file cannot be read: {reason}", start, report, hint)
+
+
+def _refuse_other(name: str, report: Report) -> None:
+    """Refuse a name that is no file's but a URL, the text of a document, or that of standard input."""
+    url = _URL.search(name)
+    hint = "save the document to a file first, and name that"
+    if url:
+        scheme, rest = url.groups()
+        name, what = f"{scheme}://{rest}", "this is a URL"
+        if scheme.lower() == "file":
+            name, hint = f"file:///{rest}", f"name the file itself: /{rest}"
+        elif scheme.lower() in ("http", "https"):
+            _, *below = re.split("[?#]", rest)[0].split("/")
+            file = shlex.quote(below[-1] if below else "spec.yaml")
+            hint = f"download it first, such as with: curl -fL -o {file} {shlex.quote(name)}"
+    elif _TEXT.search(name):
+        name, what, hint = (
+            _cut(name),
+            "this is the text of a document",
+            hint.replace("document", "text"),
+        )
+    elif name == "-":
+        what = "standard input is not read"
+    else:
+        return
+    message = f"{what}, and a document is read from a file"
+    _refuse("file-missing", message, Location(name, 1, 1), report, hint)
+
+
+def _cut(name: str) -> str:
+    """A name that may be as long as a document, as far as it helps to see it."""
+    return name if len(name) <= _LONGEST_SHOWN else f"{name[: _LONGEST_SHOWN - 1]}…"
 
 
 def _documents(folder: Path) -> list[str]:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from typing import Final
 
 from .diagnostics import Report, shown, suggestion
 from .load import Node, Object, Scalar, Source, plain
 
 SUPPORTED_VERSIONS: Final = (*(f"2.{minor}.0" for minor in range(7)), "3.0.0", "3.1.0")
+_QUOTED: Final = (
+    "the whole document stands here as one text: save that text itself, without the quotes and escapes"
+)
 _EXPECTED: Final = "expected 2.0.0 to 2.6.0, 3.0.0 or 3.1.0"
 
 
@@ -24,11 +28,13 @@ def check_version(source: Source, report: Report) -> None:
     """Report a source that is no AsyncAPI document, or of a version that there is not."""
     root = source.root
     if not isinstance(root, Object):
+        text = root.value if isinstance(root, Scalar) else None
+        is_quoted = isinstance(text, str) and re.search("asyncapi: |[\"']asyncapi[\"']:", text)
         report.error(
             "not-asyncapi",
             f"expected an AsyncAPI document, an object that begins with 'asyncapi', found {shown(plain(root))}",
             root.location,
-            f"begin with: asyncapi: {SUPPORTED_VERSIONS[-1]}",
+            _QUOTED if is_quoted else f"begin with: asyncapi: {SUPPORTED_VERSIONS[-1]}",
         )
         return
     node = root.fields.get("asyncapi")
