@@ -37,6 +37,8 @@ class Options:
     password_file: Path
     relay_ports: tuple[int, int]
     external: str | None
+    tls: tuple[Path, Path] | None
+    tls_port: int
     state: Path
 
     @property
@@ -83,6 +85,14 @@ def options() -> Options:
         metavar="IP",
         help="the public address, where this machine stands behind NAT",
     )
+    add("--tls-cert", type=Path, default=None, help="certificate chain, for turns:")
+    add("--tls-key", type=Path, default=None, help="private key, for turns:")
+    add(
+        "--tls-port",
+        type=int,
+        default=int(env("AOBA_TURNS_PORT", "5349")),
+        help="TCP, where there is a certificate [AOBA_TURNS_PORT]",
+    )
     add(
         "--state",
         type=Path,
@@ -95,13 +105,23 @@ def options() -> Options:
         first, last = (int(part) for part in chosen.relay_ports.split("-"))
     except ValueError as error:
         parser.error(f"--bind is an address and --relay-ports are two numbers: {error}")
+    if (chosen.tls_cert is None) != (chosen.tls_key is None):
+        parser.error("--tls-cert and --tls-key belong together")
     state: Path = chosen.state.absolute()
     state.mkdir(parents=True, exist_ok=True, mode=0o700)
     password_file = (chosen.password_file or state / "password").absolute()
     if not password_file.exists() and password_file.parent == state:
         launch.write_private(password_file, secrets.token_urlsafe(24) + "\n")
     return Options(
-        chosen.bind, chosen.port, chosen.user, password_file, (first, last), chosen.external, state
+        chosen.bind,
+        chosen.port,
+        chosen.user,
+        password_file,
+        (first, last),
+        chosen.external,
+        (chosen.tls_cert.absolute(), chosen.tls_key.absolute()) if chosen.tls_cert else None,
+        chosen.tls_port,
+        state,
     )
 
 
@@ -124,7 +144,6 @@ def configuration(chosen: Options) -> str:
         "fingerprint",
         "stale-nonce=600",
         "no-cli",
-        "no-tls",
         "no-dtls",
         "no-multicast-peers",
         "no-tcp-relay",
@@ -136,6 +155,16 @@ def configuration(chosen: Options) -> str:
         f"pidfile={chosen.state / 'turnserver.pid'}",
         f"userdb={chosen.state / 'turndb'}",
     ]
+    if chosen.tls:
+        lines += [
+            f"tls-listening-port={chosen.tls_port}",
+            f"cert={chosen.tls[0]}",
+            f"pkey={chosen.tls[1]}",
+            "no-tlsv1",
+            "no-tlsv1_1",
+        ]
+    else:
+        lines.append("no-tls")
     if chosen.external:
         lines.append(f"external-ip={chosen.external}")
     lines += (

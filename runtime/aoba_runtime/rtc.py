@@ -374,8 +374,8 @@ class RtcSession:
         elif state == "closed":
             if not self._connected:
                 self._fail("the connection closed before it was made")
-            elif self._quiet > QUIET:
-                self._fail("the peer vanished")
+            elif self._gatherer.lost or self._quiet > QUIET:
+                self._fail(self._gatherer.lost or "the peer vanished")
             else:
                 self._tell(PeerClosed())
 

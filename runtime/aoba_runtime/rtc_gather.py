@@ -55,14 +55,25 @@ class Gatherer:
         self._deadline: asyncio.Timeout | None = None
         self.problems: list[str] = []
         """Why an address or a server gave no candidate, for a person."""
-        # Looked up on the instance by gather_candidates(), so only this connection is changed.
+        self.lost = ""
+        """How the way that was in use broke down on our side, for a person."""
+        self._protocol_lost = connection.protocol_lost
+        # Looked up on the instance, so only this connection is changed.
         setattr(connection, "get_component_candidates", self._candidates)
+        setattr(connection, "protocol_lost", self._lose)
 
     def stop(self) -> None:
         """Have done with what was found so far."""
         self._stopped = True
         if self._deadline is not None:
             self._deadline.reschedule(asyncio.get_running_loop().time())
+
+    def _lose(self, protocol: StunProtocol) -> None:
+        """A socket is gone that we did not close; aioice says only that the connection is closed."""
+        if any(pair.protocol is protocol for pair in self._connection._nominated.values()):
+            is_relay = protocol.local_candidate.type == "relay"
+            self.lost = f"the connection to the {'TURN server' if is_relay else 'peer'} was lost"
+        self._protocol_lost(protocol)
 
     async def _candidates(
         self, component: int, addresses: list[str], timeout: int = 5

@@ -10,7 +10,7 @@ from typing import Any, TypeVar, cast
 from urllib.parse import urlsplit
 
 from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import InvalidStatus, WebSocketException
+from websockets.exceptions import InvalidMessage, InvalidStatus, WebSocketException
 from websockets.protocol import SEND_EOF, State
 from websockets.typing import Subprotocol
 
@@ -181,8 +181,20 @@ def explained(where: str, problem: BaseException) -> LinkError:
         return ConnectFailed(f"{where} answered HTTP {status} instead of opening a WebSocket")
     if isinstance(problem, tls.SSLCertVerificationError):
         return ConnectFailed(f"the certificate of {where} is not trusted: {problem.verify_message}")
+    if isinstance(problem, tls.SSLError) or (where.startswith("wss:") and _is_reset(problem)):
+        return ConnectFailed(
+            f"{where} does not speak TLS; a server without TLS is reached by ws://"
+        )
+    if isinstance(problem, InvalidMessage):
+        return ConnectFailed(f"{where} does not speak HTTP; a server with TLS is reached by wss://")
     if isinstance(problem, TimeoutError):
         return ConnectFailed(f"{where} did not answer in time")
     if isinstance(problem, OSError):
-        return ConnectFailed(f"{where} cannot be reached: {problem.strerror or problem}")
+        why = problem.strerror or str(problem) or "it closed the connection"
+        return ConnectFailed(f"{where} cannot be reached: {why}")
     return ConnectFailed(f"{where} does not open a WebSocket: {type(problem).__name__}")
+
+
+def _is_reset(problem: BaseException) -> bool:
+    """Whether asyncio says that the peer closed the connection in the middle of the TLS handshake."""
+    return isinstance(problem, ConnectionResetError) and not problem.args

@@ -256,14 +256,17 @@ class RunningCluster(RunningServer):
 
 
 class RunningCoturn(Running):
-    """A TURN relay on loopback, with one user."""
+    """A TURN relay on loopback, with one user; `tls` are certificate and key."""
 
     user = "aoba"
 
-    def __init__(self, folder: Path) -> None:
-        super().__init__(
-            "coturn", folder, DEPLOY / "coturn" / "run", "--relay-ports", "49152-50151"
-        )
+    def __init__(self, folder: Path, tls: tuple[Path, Path] | None = None) -> None:
+        (self.tls_port,) = free_ports(1)
+        chosen = ["--relay-ports", "49152-50151"]
+        if tls:
+            chosen += ["--tls-cert", str(tls[0]), "--tls-key", str(tls[1])]
+            chosen += ["--tls-port", str(self.tls_port)]
+        super().__init__("coturn", folder, DEPLOY / "coturn" / "run", *chosen)
 
     @property
     def password(self) -> str:
@@ -276,7 +279,9 @@ class RunningCoturn(Running):
         return self.state / "password"
 
     def url(self, transport: str = "udp") -> str:
-        """Where clients ask for a relay (RFC 7065), over "udp" or "tcp"."""
+        """Where clients ask for a relay (RFC 7065), over "udp", "tcp" or "tls"."""
+        if transport == "tls":
+            return f"turns:127.0.0.1:{self.tls_port}"
         return f"turn:127.0.0.1:{self.port}?transport={transport}"
 
 
@@ -305,6 +310,6 @@ def ejabberd_cluster(folder: Path, **options: Any) -> RunningCluster:
     return RunningCluster(folder, **options)
 
 
-def coturn(folder: Path) -> RunningCoturn:
+def coturn(folder: Path, tls: tuple[Path, Path] | None = None) -> RunningCoturn:
     """coturn, relaying from and to loopback."""
-    return RunningCoturn(folder)
+    return RunningCoturn(folder, tls)
