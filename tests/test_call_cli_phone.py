@@ -97,6 +97,10 @@ class Server:
         )
         return Softphone(process, token)
 
+    def put_first(self, folder: Path) -> None:
+        """Let phones from now on find the modules in a folder before all others."""
+        self._environment["PYTHONPATH"] = f"{folder}{os.pathsep}{self._environment['PYTHONPATH']}"
+
     async def listener(self, *args: str) -> Softphone:
         """Bob, who is ready."""
         bob = await self.phone("bob", "listen", *args)
@@ -155,6 +159,37 @@ async def test_two_phones_hear_each_other(server: Server, tmp_path: Path) -> Non
     assert (left, right) == (440, 600) and 0.1 < level < 0.3
     (left, _), (right, level) = heard(far)
     assert (left, right) == (600, 440) and 0.1 < level < 0.3
+
+
+@pytest.mark.parametrize(
+    ("library", "said"),
+    [
+        (
+            "raise OSError('PortAudio library not found')",
+            "microphone and speaker need PortAudio: install the system package libportaudio2"
+            " (Debian, Ubuntu), portaudio (Fedora, Arch, Homebrew); going on without microphone and speaker",
+        ),
+        (
+            "def RawInputStream(**_): raise ValueError('no input device')\n"
+            "def RawOutputStream(**_): raise ValueError('no output device')\n"
+            "class PortAudioError(Exception): ...",
+            "the default device cannot be opened: no input device; `python -m sounddevice` lists the devices;"
+            " going on without microphone\naoba-call: "
+            "the default device cannot be opened: no output device; `python -m sounddevice` lists the devices;"
+            " going on without speaker",
+        ),
+    ],
+    ids=["no library", "no devices"],
+)
+async def test_what_microphone_and_speaker_both_lack_is_said_once(
+    server: Server, tmp_path: Path, library: str, said: str
+) -> None:
+    (tmp_path / "sounddevice.py").write_text(library)
+    async with await server.listener("--tone", "600"):
+        server.put_first(tmp_path)
+        async with await server.caller("--duration", "0.1") as alice:
+            assert await alice.end() == 0
+    assert alice.stderr == f"aoba-call: {said}\n"
 
 
 async def test_an_echo_comes_back_and_a_file_is_played(server: Server, tmp_path: Path) -> None:

@@ -136,6 +136,13 @@ def test_messages() -> None:
         assert message.title == said["title"]
 
 
+def test_a_message_shows_its_name_and_what_is_in_it() -> None:
+    assert [repr(each) for each in (messages.CALL_ACCEPT, messages.CALL_INITIATE)] == [
+        "<Message 'CallAccept': CallAccept(call_id, timestamp, type, payload)>",
+        "<Message 'CallInitiate': CallInitiate(call_id, timestamp, type, payload)>",
+    ]
+
+
 def test_operations() -> None:
     said: dict[str, dict[str, Any]] = DOCUMENT["operations"]
     assert list(OPERATIONS) == list(said)

@@ -32,6 +32,13 @@ class Leaf(Derived):
     pass
 
 
+class Wide(Base):
+    a: int = 0
+    b: int = 0
+    c: int = 0
+    d: int = 0
+
+
 class Holder(WireModel):
     one: Base
     many: list[Base] = []
@@ -62,6 +69,31 @@ def test_an_operation_sends_the_most_specific_message(
 
 NUMBERS = Message("Numbers", pointer="#/n", payload=list[int])
 EITHER = Message("Either", pointer="#/e", payload=cast(type[Base | None], Base | None))
+
+
+@pytest.mark.parametrize(
+    ("message", "shown"),
+    [
+        (BASE, "<Message 'Base': Base(number)>"),
+        (
+            Message("Wide", pointer="#/w", payload=Wide),
+            "<Message 'Wide': Wide(number, a, b, c, …)>",
+        ),
+        (NUMBERS, "<Message 'Numbers': list[int]>"),
+        (EITHER, "<Message 'Either': test_message.Base | None>"),
+        (Message("Empty", pointer="#/x"), "<Message 'Empty': no payload>"),
+        (
+            Message("Hea\x1b[31mder", pointer="#/x", headers=Base),
+            r"<Message 'Hea\x1b[31mder': no payload, headers Base(number)>",
+        ),
+        (
+            Message("n" * 1000, pointer="#/x", payload=Literal["v" * 500, "w"]),
+            f"<Message '{'n' * 40}...': typing.Literal['{'v' * 55}…>",
+        ),
+    ],
+)
+def test_a_message_is_shown_on_a_short_line(message: Message[Any], shown: str) -> None:
+    assert repr(message) == shown
 
 
 def test_a_payload_may_be_no_class() -> None:

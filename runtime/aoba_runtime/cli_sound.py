@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
 from pathlib import Path
 from typing import Final, TypeVar
 
@@ -74,16 +73,11 @@ class Sound:
                 return echo, [echo]
             case "silence":
                 return None, []
-        return self._device(Microphone), [
-            each for each in [self._device(Speaker)] if each is not None
-        ]
-
-    def _device(self, make: Callable[[], D]) -> D | None:
-        try:
-            return make()
-        except AudioError as error:
-            log.warning("%s; going on without", error)
-            return None
+        lacks: dict[str, list[str]] = {}
+        microphone, speaker = _opened(Microphone, lacks), _opened(Speaker, lacks)
+        for reason, names in lacks.items():
+            log.warning("%s; going on without %s", reason, " and ".join(names))
+        return microphone, [] if speaker is None else [speaker]
 
     def _record(self, voice: Voice, path: Path) -> None:
         if self._count > 1:
@@ -95,3 +89,12 @@ class Sound:
             return
         voice.attach(recorder.local, local=True)
         voice.attach(recorder.remote)
+
+
+def _opened(device: type[D], lacks: dict[str, list[str]]) -> D | None:
+    """The device, or `None`, and its name is noted in `lacks` by the reason."""
+    try:
+        return device()
+    except AudioError as error:
+        lacks.setdefault(str(error), []).append(device.__name__.lower())
+        return None

@@ -21,7 +21,7 @@ from typing import (
 from pydantic_core import from_json, to_json
 
 from .addresses import Address, Parameter
-from .codec import Codec, as_bytes, bad_at, json_value
+from .codec import Codec, as_bytes, bad_at, json_value, type_name
 from .errors import BadMessage, Problem, UnsupportedMessage
 
 T = TypeVar("T")
@@ -90,6 +90,11 @@ class Message(Generic[T]):
         self.conversation: Final = conversation
         self.correlation: Final = correlation
         self.form: Final = form or _form(payload, content_type)
+
+    def __repr__(self) -> str:
+        headers = "" if self.headers is None else f", headers {_outline(self.headers)}"
+        payload = "no payload" if self.payload is None else _outline(self.payload)
+        return f"<Message {_short(self.name)}: {payload}{headers}>"
 
     def decode(self, data: bytes | str) -> T:
         """The payload that `data` (JSON text, UTF-8) holds; raises `BadMessage` with the problems and their places.
@@ -348,6 +353,14 @@ def _json_type(value: object) -> str:
     if isinstance(value, str):
         return "text"
     return "an array" if isinstance(value, list | tuple) else "an object"
+
+
+def _outline(kind: object, fields: int = 4, limit: int = 72) -> str:
+    """A type for one short line: its name and its first fields."""
+    named = list(getattr(kind, "model_fields", ()))
+    shown = ", ".join([*named[:fields], "…"] if len(named) > fields else named)
+    text = f"{type_name(kind)}({shown})" if named else type_name(kind)
+    return text if len(text) <= limit else text[: limit - 1] + "…"
 
 
 def _short(tag: object, limit: int = 40) -> str:
