@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
 import ipaddress
 import json
 import socket
@@ -13,11 +12,11 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
-from certificates import certify
 from aoba_gen import remote
 from aoba_gen.diagnostics import Report
 from aoba_gen.limits import Limits
 from aoba_gen.remote import Fetcher, Unfetched, is_public
+from certificates import certify
 from conftest import Cli
 
 SECRET = "xyzzy-plugh-4711"

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import ssl
+import sys
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -60,6 +62,25 @@ async def test_a_call_over_wss(server: RunningServer, pair: tuple[Path, Path]) -
         await both_hear(ours, theirs)
         ours.hangup()
         assert await over(theirs) == (EndReason.COMPLETED, Party.REMOTE)
+
+
+async def test_the_command_over_wss(server: RunningServer, pair: tuple[Path, Path]) -> None:
+    """It trusts whom `SSL_CERT_FILE` names, and says so where nobody is trusted."""
+    program = str(Path(sys.executable).with_name("aoba-call"))
+    trusted = {**os.environ, "AOBA_TOKEN": server.token("alice"), "SSL_CERT_FILE": str(pair[0])}
+    found = {}
+    for name, environment in (("yes", trusted), ("no", {**trusted, "SSL_CERT_FILE": os.devnull})):
+        process = await asyncio.create_subprocess_exec(
+            *(program, "dial", "nobody@localhost/x", "--silence"),
+            *("--url", server.url, "--domain", "localhost"),
+            env=environment,
+            stdout=asyncio.subprocess.DEVNULL,
+            stderr=asyncio.subprocess.PIPE,
+        )
+        found[name] = (await process.communicate())[1].decode()
+        assert process.returncode == {"yes": 1, "no": 3}[name], found[name]
+    assert "cannot be reached" in found["yes"]
+    assert f"the certificate of {server.url} is not trusted" in found["no"]
 
 
 async def test_what_is_wrong_with_the_tls_of_a_server_is_said(
