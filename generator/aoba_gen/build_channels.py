@@ -183,12 +183,28 @@ class Channels:
                     python=scope.settle(name, where.location, python, f"{python}_"),
                     alias=self._scope.settle(name, where.location, alias) if enum else None,
                     enum=enum,
+                    pattern=self._pattern(name, where) if name in said and not enum else None,
                     default=str(default.value()) if default else None,
                     has_default=default is not None,
                     doc=where.text("description") if name in said else "",
                 )
             )
         return tuple(found)
+
+    def _pattern(self, parameter: str, place: Place) -> str | None:
+        """What the schema of a parameter (2.x) demands of its text, after the warning that nothing checks it."""
+        schema = place.get("schema")
+        pattern = schema.get("pattern") if schema else None
+        value = pattern.value() if pattern else None
+        if schema is None or not isinstance(value, str):
+            return None
+        self._report.warn(
+            "not-enforced",
+            f"the pattern {shown(value)} is not checked: an address takes any text without '/' for {shown(parameter)}",
+            schema.key_location("pattern"),
+            "list the values in an 'enum' if they are few, or check them where addresses are made and read",
+        )
+        return value
 
 
 def _constant(channel: str) -> str:

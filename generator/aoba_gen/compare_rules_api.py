@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Final
 
 from .compare_model import (
     At,
     Rules,
     Said,
+    Verdict,
     Who,
     breaks,
     description_changed,
     differs,
     helps,
     moved,
+    narrows,
     risks,
     security_changed,
+    widens,
 )
 from .diagnostics import shown
 from .model import Channel, Model, Parameter, Server
@@ -227,6 +231,17 @@ def parameter_default_changed(old: Parameter, new: Parameter, at: At) -> Iterato
         yield from risks(moved("default", at.what, old.default, new.default), *_BOTH)
 
 
+def parameter_pattern_changed(old: Parameter, new: Parameter, at: At) -> Iterator[Said]:
+    """The pattern of a parameter has changed, come or gone; risky, as clients do not check it."""
+    if old.pattern == new.pattern:
+        return
+    told = narrows if old.pattern is None else widens if new.pattern is None else differs
+    text = moved("pattern", at.what, old.pattern, new.pattern)
+    hint = "clients check no pattern of an address; what their programs do with it decides"
+    for said in told(at, text, hint=hint):
+        yield replace(said, verdict=Verdict.RISKY) if said.verdict is Verdict.BREAKING else said
+
+
 def _address(channel: Channel) -> str | None:
     """The address, whatever its parameters are called."""
     return None if channel.address is None else re.sub(r"\{[^{}]*\}", "{}", channel.address)
@@ -271,5 +286,6 @@ PARAMETERS: Final[Rules[Parameter]] = Rules(
         parameter_value_added,
         parameter_value_removed,
         parameter_default_changed,
+        parameter_pattern_changed,
     ),
 )

@@ -161,13 +161,14 @@ class Route:
 class Parameter:
     """A part of a channel's address: `python` is the keyword argument, `enum` its only values where not empty.
 
-    `alias` is what the type of those values is called.
+    `alias` is what the type of those values is called. Nothing checks the `pattern`.
     """
 
     name: str
     python: str
     alias: str | None
     enum: tuple[str, ...]
+    pattern: str | None
     default: str | None
     has_default: bool
     doc: str
