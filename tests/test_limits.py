@@ -10,6 +10,7 @@ from pathlib import Path
 
 import aoba_voice_call_signaling as aoba
 import pytest
+import yaml
 from conftest import Cli
 
 from aoba_runtime import BadMessage, Checks, Message, UnsupportedMessage, limits
@@ -85,7 +86,10 @@ def mutated(chance: random.Random, data: bytes, others: list[bytes]) -> bytes:
                 b"9" * 5000,
             )
             tree = json.loads(data)
-            tree[chance.choice(list(tree))] = "@"
+            place = tree
+            while isinstance(inner := place[key := chance.choice(list(place))], dict) and inner:
+                place = inner
+            place[key] = "@"
             return json.dumps(tree).encode().replace(b'"@"', chance.choice(odd))
         case 4:
             return data.replace(b":", chance.choice((b":[", b":{", b"::", b"")), 1)
@@ -99,12 +103,14 @@ def mutated(chance: random.Random, data: bytes, others: list[bytes]) -> bytes:
 def fuzz(count: int, seed: int) -> None:
     """Every mutation of the document's messages is decoded, or refused by a documented error."""
     chance = random.Random(seed)
+    spec = Path(__file__).parents[1] / "spec" / "voice-call-signaling.yaml"
+    document = yaml.safe_load(spec.read_text())
     examples = [
-        json.dumps(
-            {"type": tag, "callId": "c", "timestamp": 1, "payload": {"a": [1, "x", None]}}
-        ).encode()
-        for tag in aoba.models.SignalType
+        json.dumps(example["payload"]).encode()
+        for message in document["components"]["messages"].values()
+        for example in message["examples"]
     ]
+    assert {aoba.decode(example).type for example in examples} == set(aoba.models.SignalType)
     for number in range(count):
         data = chance.choice(examples)
         for _ in range(chance.randint(1, 3)):
