@@ -106,6 +106,7 @@ EXTRAS: Final = {
     "rtc_codec.py": {"av", "numpy"},
     "rtc_engine.py": {"aioice", "aiortc"},
     "rtc_gather.py": {"aioice"},
+    "rtc_guard.py": {"aioice", "aiortc"},
     "rtc_packets.py": {"aiortc", "pylibsrtp"},
     "sockets.py": {"websockets"},
     "tokens.py": {"jwt"},

@@ -23,7 +23,7 @@ from aoba_runtime.audio import FRAME, FRAME_SECONDS, RATE
 from aoba_runtime.audio_levels import rms
 from aoba_runtime.audio_tones import Tone
 from aoba_runtime.media import Failed, FirstAudio, PeerClosed
-from aoba_runtime.rtc_engine import MAX_STREAMS, MAX_UNREAD
+from aoba_runtime.rtc_guard import MAX_STREAMS, MAX_UNREAD
 from aoba_runtime.signals import Candidate
 from voices import LOOPBACK, call, make_end, pitch
 

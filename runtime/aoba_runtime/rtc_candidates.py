@@ -60,13 +60,14 @@ def read_candidate(text: str, options: RtcOptions) -> RemoteCandidate | None:
             address = ipaddress.ip_address(host)
         except ValueError:
             return None
-        if not _may_be_tried(address, options):
+        if not may_be_tried(address, options):
             return None
         host = str(address)
     return RemoteCandidate(match["foundation"], priority, host, port, match["kind"])
 
 
-def _may_be_tried(address: Address, options: RtcOptions) -> bool:
+def may_be_tried(address: Address, options: RtcOptions) -> bool:
+    """Whether packets may be sent to this address because the peer wants them to."""
     if address.is_multicast or address.is_unspecified or address == _BROADCAST:
         return False
     mapped = getattr(address, "ipv4_mapped", None)

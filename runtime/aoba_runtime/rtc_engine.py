@@ -1,4 +1,4 @@
-"""The places where aiortc is taken hold of from outside; all that is private of it is named here and in `rtc_packets`.
+"""The places where aiortc is taken hold of from outside; its private names stand here, in `rtc_guard` and `rtc_packets`.
 
 Each is looked up when a connection is made, on that one connection: nothing of aiortc is changed for others in the
 process. Another minor release may move them, so the version is checked first.
@@ -7,10 +7,7 @@ process. Another minor release may move them, so the version is checked first.
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import logging
-import struct
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine
 from typing import Final
 
 from aioice import Connection
@@ -24,20 +21,16 @@ from aiortc import (
 from aiortc.rtp import RtpPacket
 
 from .rtc_gather import Gatherer, require
+from .rtc_guard import guard
 from .rtc_options import RtcOptions
 from .rtc_packets import Incoming
 
-logger = logging.getLogger(__name__)
 TESTED: Final = "1.16."
 _CONNECT: Final = "_RTCPeerConnection__connect"
 _GOODBYE: Final = "_TurnTransport__close_task"
 _BUFFER: Final = "_RTCRtpReceiver__jitter_buffer"
-MAX_UNREAD: Final = 500
-"""Datagrams kept until they are read; before the connection is made none of them is needed."""
 PACE: Final = 0.02
 """Seconds from one connectivity check to the next, the timer Ta of RFC 8445 section 14."""
-MAX_STREAMS: Final = 4
-"""RTP streams (SSRCs) that a peer may send; each costs memory for good."""
 
 
 class Tap:
@@ -76,40 +69,9 @@ def connect(
     assert hasattr(receiver, _BUFFER)
     setattr(receiver, _BUFFER, Tap(arrive))
     connection = receiver.transport.transport.iceGatherer._connection
-    _guard(transceiver, connection, Incoming(transceiver, arrive))
+    guard(transceiver, connection, Incoming(transceiver, arrive), options)
     _pace(connection, spawn)
     return peer, transceiver, Gatherer(connection, options)
-
-
-def _guard(transceiver: RTCRtpTransceiver, connection: Connection, incoming: Incoming) -> None:
-    """Drop what aiortc would stumble over: from a stranger one empty datagram ends the call, a flood fills the memory."""
-    transport = transceiver.receiver.transport
-    receive, rtp, rtcp = (
-        connection.data_received,
-        transport._handle_rtp_data,
-        transport._handle_rtcp_data,
-    )
-    streams: set[bytes] = set()
-
-    def received(data: bytes, component: int) -> None:
-        if data and not incoming.take(data) and connection._queue.qsize() < MAX_UNREAD:
-            receive(data, component)
-
-    async def bounded(data: bytes, arrival_time_ms: int) -> None:
-        stream = data[8:12]
-        if stream not in streams and len(streams) >= MAX_STREAMS:
-            return
-        streams.add(stream)
-        with _dropping("RTP"):
-            await rtp(data, arrival_time_ms)
-
-    async def understood(data: bytes) -> None:
-        with _dropping("RTCP"):
-            await rtcp(data)
-
-    setattr(connection, "data_received", received)
-    setattr(transport, "_handle_rtp_data", bounded)
-    setattr(transport, "_handle_rtcp_data", understood)
 
 
 def _pace(
@@ -141,12 +103,3 @@ def let_go(transceiver: RTCRtpTransceiver) -> None:
         goodbye = getattr(protocol.transport, _GOODBYE, None)
         if goodbye is not None:
             goodbye.cancel()
-
-
-@contextlib.contextmanager
-def _dropping(what: str) -> Iterator[None]:
-    """The peer's packets are parsed by code that raises more than it says; none of that may end the call."""
-    try:
-        yield
-    except (ArithmeticError, AssertionError, LookupError, TypeError, ValueError, struct.error):
-        logger.debug("a malformed %s packet was dropped", what, exc_info=True)

@@ -25,6 +25,7 @@ from aioice.ice import (
 )
 
 from .links import is_loopback
+from .rtc_guard import Protocol
 from .rtc_options import IceServer, RtcOptions
 
 TESTED: Final = "0.13."
@@ -96,7 +97,7 @@ class Gatherer:
         loop = asyncio.get_running_loop()
         try:
             transport, protocol = await loop.create_datagram_endpoint(
-                functools.partial(_Protocol, self._connection), local_addr=(address, 0)
+                functools.partial(Protocol, self._connection), local_addr=(address, 0)
             )
         except OSError as error:
             self.problems.append(f"{address} cannot be used: {error.strerror or error}")
@@ -157,7 +158,7 @@ class Gatherer:
             relayed_candidate(
                 component=component,
                 hide_related_address=self._options.relay_only,
-                protocol_factory=functools.partial(_Protocol, self._connection),
+                protocol_factory=functools.partial(Protocol, self._connection),
                 turn_server=server.address,
                 turn_username=server.username,
                 turn_password=server.password,
@@ -170,16 +171,6 @@ class Gatherer:
         problem = f"{server.url}: {why}"
         if problem not in self.problems:
             self.problems.append(problem)
-
-
-class _Protocol(StunProtocol):
-    """Tells media from STUN by the first byte (RFC 7983); aioice tries to read each packet as STUN first."""
-
-    def datagram_received(self, data: bytes | str, addr: tuple[object, ...]) -> None:
-        if isinstance(data, bytes) and data[:1] >= b"\x80":
-            self.receiver.data_received(data, self.local_candidate.component)
-        else:
-            super().datagram_received(data, addr)
 
 
 def _why(error: BaseException) -> str:
