@@ -21,6 +21,7 @@ from .diagnostics import Report, shown
 from .load import Json, Object
 from .resolve import Place
 from .values import pattern_fault
+from .values_plain import implied_type
 
 Bound: TypeAlias = tuple[str, int | float | str | bool]
 KINDS: Final = ("boolean", "integer", "number", "string", "array", "object")
@@ -179,13 +180,8 @@ class Facts:
         """The type of a schema that names none, told by its other keywords."""
         if self.values is not None or self.groups:
             return None
-        if self.has("properties") or self.has("required"):
-            return {"object"}
-        if self.has("items") or self.has("prefixItems"):
-            return {"array"}
-        if self.has("additionalProperties") or self.has("patternProperties"):
-            return {"object"}
-        return None
+        kind = implied_type(self.has)
+        return {kind} if kind else None
 
     def has(self, keyword: str) -> bool:
         """Whether any part has the keyword."""

@@ -40,7 +40,7 @@ from .validate_servers import (
     server_pathname,
     server_variables,
 )
-from .validate_values import message_example, no_uuids, schema_default, schema_example
+from .validate_values import message_example, no_uuids, schema_default, schema_example, schema_type
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +87,7 @@ RULES: Final = (
     Rule(schema_limits),
     Rule(schema_required),
     Rule(schema_enum),
+    Rule(schema_type),
     Rule(message_example),
     Rule(schema_example),
     Rule(schema_default),

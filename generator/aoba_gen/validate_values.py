@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from functools import partial
+from typing import Final
 
 from .diagnostics import shown
 from .load import Array, Json, Node, Object
 from .resolve import Place
 from .validate_parts import Finding, Findings, Written
 from .values import Path, Values
+from .values_plain import TYPES, accepts_type, implied_type
 
 _HINT = "mend the one or the other"
+_TYPING: Final = ("type", "const", "enum", "allOf", "anyOf", "oneOf")
+"""Keywords by which a schema says what its values are."""
+_A: Final = {"object": "an object", "array": "a list"}
 
 
 def message_example(written: Written) -> Findings:
@@ -38,6 +44,34 @@ def schema_default(written: Written) -> Findings:
         default = schema.raw("default")
         if default is not None:
             yield from _misfits(values, schema, default, f"the default of {shown(schema.key)}")
+
+
+def schema_type(written: Written) -> Findings:
+    """An example of a schema without a type is of the type that its keywords describe."""
+    held = [
+        (schema.document.follow(schema), given, f"the {field} of message {shown(_name(message))}")
+        for message, field, schema, given in _exchanged(written)
+    ]
+    for schema in written.of("Schema", "JsonSchema"):
+        examples = schema.raw("examples")
+        listed = examples.raw_items() if examples else ()
+        held += [(schema, given, shown(schema.key)) for given in listed]
+    for schema, given, whose in held:
+        kind = None if any(map(schema.raw, _TYPING)) else implied_type(partial(_says, schema))
+        value = given.value()
+        meant = _parsed(value) if isinstance(value, str) else value
+        if kind and not any(accepts_type((kind,), one) for one in (value, meant)):
+            other = next(name for name, types in TYPES.items() if type(value) in types)
+            yield Finding(
+                f"an example of {whose} is {shown(value)}, and generated code takes {_A[kind]} alone, "
+                "as the schema describes one and names no type",
+                given.location,
+                f"name the types, such as type: [{kind}, {other}], or mend the example",
+            )
+
+
+def _says(schema: Place, keyword: str) -> bool:
+    return schema.raw(keyword) is not None
 
 
 def no_uuids(written: Written) -> dict[str, Finding]:

@@ -32,6 +32,16 @@ _ABOUT: Final[Mapping[str, type]] = {
     "maxItems": list,
 }
 """Keywords that say nothing of values of other types."""
+_IMPLIED: Final = (
+    ("object", ("properties", "required")),
+    ("array", ("items", "prefixItems")),
+    ("object", ("additionalProperties", "patternProperties")),
+)
+
+
+def implied_type(says: Callable[[str], bool]) -> str | None:
+    """The type that generated code gives to a schema that names none, by what its keywords describe, if it `says` any."""
+    return next((kind for kind, keywords in _IMPLIED if any(map(says, keywords))), None)
 
 
 def accepts_type(types: tuple[str, ...], value: Json) -> bool:
