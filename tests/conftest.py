@@ -14,7 +14,15 @@ from click.testing import CliRunner, Result
 from hypothesis import settings
 
 # Helpers assert for the modules that import them, and what failed is told as in those.
-pytest.register_assert_rewrite("devserver_peer", "outputs", "texts", "websocket_server")
+pytest.register_assert_rewrite(
+    "call_ends",
+    "devserver_peer",
+    "outputs",
+    "phone_pair",
+    "softphones",
+    "texts",
+    "websocket_server",
+)
 
 # A shell lets what it runs in the background ignore interrupts, and the programs that are tested would inherit that.
 signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -1,117 +1,27 @@
-"""Phones on a loopback link with silent media: every way in which a call goes, what both ends are told, what is left."""
+"""Phones with silent media: every way in which a call goes, what both ends are told, what is left."""
 
 from __future__ import annotations
 
 import asyncio
-import json
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable
 
 import pytest
-from aoba_runtime import Client, Incoming, Outgoing, PeerUnavailable, links, loopback
-from aoba_runtime import phone as phone_module
+from aoba_runtime import loopback, phone as phone_module
 from aoba_runtime.call import Role
-from aoba_runtime.fake_media import FakeMedia
 from aoba_runtime.media import MediaEvent, MediaSession
-from aoba_runtime.phone import (
-    CallEnded,
-    Ended,
-    LineFull,
-    LocalCallError,
-    Missed,
-    NoCalls,
-    Phone,
-    VoiceCall,
-)
+from aoba_runtime.phone import CallEnded, Ended, LineFull, LocalCallError, Missed, Phone, VoiceCall
 from aoba_runtime.phone_events import (
     Accepted,
-    CallEvent,
     Connected,
     EndReason,
     FirstAudio,
     Muted,
-    Party,
-    Reconnecting,
-    Resumed,
     Ringing,
     Stalled,
     VoiceBack,
 )
 from aoba_voice_call_signaling import AobaVoiceCallSignalingClient
-
-LOCAL, REMOTE = Party.LOCAL, Party.REMOTE
-BOB = "bob@localhost"
-
-
-class Link(loopback.Endpoint):
-    """An end of a link that notes which signals it sent, and can hold some back for ever."""
-
-    def __init__(self, name: str) -> None:
-        super().__init__(name)
-        self.sent: list[str] = []
-        self.cancelled: list[str] = []
-        self.held: set[str] = set()
-
-    async def send(self, message: Outgoing) -> None:
-        signal = json.loads(message.data)
-        kind = str(signal["type"]).removeprefix("call:")
-        self.sent.append(kind)
-        if kind in self.held:
-            try:
-                await asyncio.Future()
-            except asyncio.CancelledError:
-                self.cancelled.append(kind)
-                raise
-        await super().send(message)
-
-
-@dataclass
-class Pair:
-    """Two phones, what is under them, and the calls that rang at Bob's."""
-
-    alice: Phone
-    bob: Phone
-    near: Link
-    far: Link
-    voices: tuple[FakeMedia, FakeMedia]
-
-    async def rung(self) -> VoiceCall:
-        """The next call that rings at Bob's."""
-        return await anext(aiter(self.bob))
-
-    async def up(self) -> tuple[VoiceCall, VoiceCall]:
-        """A call that is connected, at both ends."""
-        ours = await self.alice.dial(BOB)
-        theirs = await self.rung()
-        theirs.accept()
-        await asyncio.gather(ours.connected(), theirs.connected())
-        return ours, theirs
-
-
-@asynccontextmanager
-async def phones(
-    *, connects: bool = True, ring_time: float = 30.0, connect_time: float = 15.0, lines: int = 1
-) -> AsyncIterator[Pair]:
-    near, far = Link("alice@localhost/1"), Link("bob@localhost/1")
-    near.join(far)
-    voices = FakeMedia(connects=connects), FakeMedia()
-    options: dict[str, Any] = {"ring_time": ring_time, "connect_time": connect_time}
-    async with asyncio.timeout(10):
-        async with (
-            AobaVoiceCallSignalingClient(near) as alice,
-            AobaVoiceCallSignalingClient(far) as bob,
-            Phone(alice, voices[0], caller_name="Alice", max_calls=2, **options) as first,
-            Phone(bob, voices[1], max_calls=lines, **options) as second,
-        ):
-            yield Pair(first, second, near, far, voices)
-        assert asyncio.all_tasks() == {asyncio.current_task()}
-    assert all(session.closed for media in voices for session in media.sessions.values())
-
-
-async def told(call: VoiceCall) -> list[CallEvent]:
-    return [event async for event in call]
+from phone_pair import BOB, LOCAL, REMOTE, phones, told
 
 
 async def test_a_call_from_the_first_ring_to_the_end() -> None:
@@ -186,7 +96,7 @@ async def test_a_second_caller_is_told_busy_at_once() -> None:
 
 
 async def test_nobody_answers() -> None:
-    async with phones(ring_time=0.05) as pair:
+    async with phones(ring_time=0.5) as pair:
         ours = await pair.alice.dial(BOB)
         theirs = await pair.rung()
         assert (await ours.ended)[:3] == (EndReason.TIMEOUT, None, LOCAL)
@@ -333,116 +243,3 @@ async def test_a_call_that_ended_is_not_given_out() -> None:
         await pair.bob.calls[0].ended
         second = await pair.alice.dial(BOB)
         assert (await pair.rung()).id == second.id
-
-
-async def test_calls_are_told_to_callbacks_too() -> None:
-    async with phones() as pair:
-        rang: list[VoiceCall] = []
-        seen: list[CallEvent] = []
-
-        @pair.bob.on_incoming
-        def take(call: VoiceCall) -> None:
-            rang.append(call)
-            call.accept()
-
-        ours = await pair.alice.dial(BOB)
-        ours.on_event(seen.append)
-        await ours.connected()
-        assert [call.id for call in rang] == [ours.id]
-        assert Accepted("bob@localhost/1") in seen
-
-
-class Telling(Link):
-    """A link that tells of its connection and knows devices, as XMPP does."""
-
-    def __init__(self, name: str) -> None:
-        super().__init__(name)
-        self.listeners: list[Callable[[Any], object]] = []
-
-    def on_event(self, listener: Callable[[Any], object]) -> object:
-        self.listeners.append(listener)
-        return listener
-
-    async def devices(self, account: str) -> tuple[str, ...]:
-        if account != BOB:
-            raise PeerUnavailable("nobody")
-        return ("bob@localhost/1", "bob@localhost/2")
-
-
-async def test_a_broken_connection_is_told_of() -> None:
-    near, far = Telling("alice@localhost/1"), Link("bob@localhost/1")
-    near.join(far)
-    seen: list[object] = []
-    async with (
-        AobaVoiceCallSignalingClient(near) as alice,
-        AobaVoiceCallSignalingClient(far) as bob,
-        Phone(alice, FakeMedia()) as phone,
-        Phone(bob, FakeMedia()) as other,
-    ):
-        phone.on_link(seen.append)
-        other.on_incoming(VoiceCall.accept)
-        call = await phone.dial(BOB)
-        await call.connected()
-        assert near.sent.count("initiate") == 2  # one to each device
-        [tell] = near.listeners
-        broken = links.Reconnecting(1, 0.1, "the cable is out")
-        for event in (broken, broken, links.Connected(), links.Connected()):
-            tell(event)
-        call.hangup()
-        events = await told(call)
-        assert [event for event in events if isinstance(event, Reconnecting | Resumed)] == [
-            Reconnecting("the cable is out"),
-            Resumed(),
-        ]
-        assert len(seen) == 4
-
-
-async def test_a_sender_that_nobody_vouches_for_is_the_peer() -> None:
-    """Plain WebSockets join two ends, and messages name no sender."""
-    heard: list[Incoming] = []
-
-    class Plain(Link):
-        def attach(self, receiver: Callable[[Incoming], None]) -> None:
-            def without(incoming: Incoming) -> None:
-                heard.append(incoming)
-                receiver(Incoming(incoming.data, None, None, incoming.id))
-
-            super().attach(without)
-
-    near, far = Plain("alice@localhost/1"), Plain("bob@localhost/1")
-    near.join(far)
-    async with (
-        AobaVoiceCallSignalingClient(near) as alice,
-        AobaVoiceCallSignalingClient(far) as bob,
-        Phone(alice, FakeMedia()) as phone,
-        Phone(bob, FakeMedia()) as other,
-    ):
-        other.on_incoming(VoiceCall.accept)
-        call = await phone.dial(BOB)
-        await call.connected()
-        assert heard
-
-
-async def test_a_document_without_calls() -> None:
-    near, _ = loopback.pair()
-    with pytest.raises(NoCalls, match="docs/calls.md"):
-        Phone(Client(near, []), FakeMedia())
-
-
-async def test_a_listener_may_take_steps_itself() -> None:
-    """What it does comes after all that its event came with."""
-    problems: list[object] = []
-    asyncio.get_running_loop().set_exception_handler(lambda _, problem: problems.append(problem))
-    async with phones() as pair:
-        ours = await pair.alice.dial(BOB)
-        theirs = await pair.rung()
-
-        @ours.on_event
-        def give_up(event: CallEvent) -> None:
-            if isinstance(event, Accepted):
-                ours.hangup()
-
-        theirs.accept()
-        assert await ours.ended == (EndReason.CANCELLED, None, LOCAL, "")
-        assert await theirs.ended == (EndReason.CANCELLED, None, REMOTE, "")
-    assert problems == []

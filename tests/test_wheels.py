@@ -20,7 +20,7 @@ from typing import Any
 import pytest
 from conftest import Cli
 from packaging.requirements import Requirement
-from test_call_cli_phone import heard
+from softphones import heard
 
 PACKAGE = "aoba_voice_call_signaling"
 OFFLINE = re.compile(
