@@ -15,6 +15,7 @@ from hypothesis import settings
 
 # Helpers assert for the modules that import them, and what failed is told as in those.
 pytest.register_assert_rewrite(
+    "breaking_pair",
     "call_ends",
     "devserver_peer",
     "outputs",
