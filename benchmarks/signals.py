@@ -19,32 +19,26 @@ import statistics
 import sys
 import tempfile
 import time
-import timeit
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any
 from xml.etree import ElementTree
 from xml.sax.saxutils import escape
 
-from aoba_voice_call_signaling import AobaVoiceCallSignalingClient, messages, models
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
-from pydantic.alias_generators import to_camel
-
-from aoba_runtime import Incoming, Message, Outgoing, xmpp
+from aoba_runtime import Incoming, Outgoing, xmpp
+from aoba_voice_call_signaling import AobaVoiceCallSignalingClient, models
+from signals_codec import codec
+from signals_made import KINDS, model, signal
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 from interop import raw  # noqa: E402 (found by the line above)
 from interop.servers import RunningServer, prosody  # noqa: E402 (found by the line above)
 
-CALL_ID = "3f2b8c1e-0d4a-4c6b-9e7f-5a1d2c3b4e5f"
-TIMESTAMP = 1_790_000_000_000
-KINDS = ("candidate", "offer")
 WINDOWS = (1, 32)
-CODEC_CALLS = 5000
 TURNS = 5
 """Each round is cut into so many turns, so that whatever else the machine does hits all alike."""
 
@@ -53,33 +47,6 @@ ASK_EVERY = 25
 """After so many stanzas our transport asks for a confirmation; so does the raw client with XEP-0198."""
 RATE = 1_000_000
 """kB/s that Prosody lets a client send: its brake is not what is measured."""
-
-SDP = "v=0\r\no=- 4611731400430051336 2 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\n" + "".join(
-    f"a=rtpmap:{number} opus/48000/2\r\na=fmtp:{number} minptime=10;useinbandfec=1\r\n"
-    for number in range(69)
-)
-
-
-def signal(kind: str, number: int) -> dict[str, Any]:
-    """A signal as plain JSON; the number makes it unlike all others, since one that is repeated is not delivered."""
-    signal: dict[str, Any] = {"callId": CALL_ID, "timestamp": TIMESTAMP + number}
-    if kind == "candidate":
-        line = f"candidate:1 1 udp 2122260223 10.0.0.1 {number:08} typ host"
-        payload = {"candidate": line, "sdpMid": "0", "sdpMLineIndex": 0}
-        return signal | {"type": "call:ice-candidate", "payload": payload}
-    return signal | {"type": "call:offer", "payload": {"type": "offer", "sdp": SDP}}
-
-
-def model(kind: str, number: int) -> models.CallIceCandidate | models.CallOffer:
-    """The same as a generated model."""
-    if kind == "candidate":
-        line = f"candidate:1 1 udp 2122260223 10.0.0.1 {number:08} typ host"
-        candidate = models.IceCandidatePayload(candidate=line, sdp_mid="0", sdp_m_line_index=0)
-        return models.CallIceCandidate(
-            call_id=CALL_ID, timestamp=TIMESTAMP + number, payload=candidate
-        )
-    offer = models.SdpPayload(type=models.SdpPayloadType.OFFER, sdp=SDP)
-    return models.CallOffer(call_id=CALL_ID, timestamp=TIMESTAMP + number, payload=offer)
 
 
 class RawEnd:
@@ -305,108 +272,6 @@ async def race(rounds: int, seconds: float, folder: Path) -> str:
                 f"| {middle(ratios):.2f} | {min(ratios):.2f}, {max(ratios):.2f} "
                 f"| {middle(run.cost for run in its):.0f} |"
             )
-    return "\n".join(lines)
-
-
-class Own(BaseModel):
-    """What one would write by hand: pydantic, wire names by alias, the messages told apart by `type`."""
-
-    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True)
-
-
-class OwnCandidatePayload(Own):
-    candidate: str
-    sdp_mid: str | None = None
-    sdp_m_line_index: int | None = None
-
-
-class OwnCandidate(Own):
-    type: Literal["call:ice-candidate"] = "call:ice-candidate"
-    call_id: str
-    timestamp: int
-    payload: OwnCandidatePayload
-
-
-class OwnOfferPayload(Own):
-    type: Literal["offer", "answer"]
-    sdp: str
-
-
-class OwnOffer(Own):
-    type: Literal["call:offer"] = "call:offer"
-    call_id: str
-    timestamp: int
-    payload: OwnOfferPayload
-
-
-OWN: TypeAdapter[OwnCandidate | OwnOffer] = TypeAdapter(
-    Annotated[OwnCandidate | OwnOffer, Field(discriminator="type")]
-)
-
-
-def own_model(kind: str, number: int) -> OwnCandidate | OwnOffer:
-    """A signal as a model written by hand."""
-    if kind == "candidate":
-        line = f"candidate:1 1 udp 2122260223 10.0.0.1 {number:08} typ host"
-        candidate = OwnCandidatePayload(candidate=line, sdp_mid="0", sdp_m_line_index=0)
-        return OwnCandidate(call_id=CALL_ID, timestamp=TIMESTAMP + number, payload=candidate)
-    offer = OwnOfferPayload(type="offer", sdp=SDP)
-    return OwnOffer(call_id=CALL_ID, timestamp=TIMESTAMP + number, payload=offer)
-
-
-def microseconds(functions: list[Callable[[], object]], rounds: int) -> list[float]:
-    """What a call of each takes: medians of rounds in which they take turns."""
-    timers = [timeit.Timer(function) for function in functions]
-    found: list[list[float]] = [[] for _ in timers]
-    for _ in range(rounds):
-        for timer, times in zip(timers, found, strict=True):
-            times.append(1e6 * timer.timeit(CODEC_CALLS) / CODEC_CALLS)
-    return [statistics.median(times) for times in found]
-
-
-def codec_rows(kind: str, rounds: int) -> Iterator[str]:
-    """The rows of one kind of signal, after a check that all three say the same."""
-    plain = signal(kind, 0)
-    data = json.dumps(plain).encode()
-    own, ours = own_model(kind, 0), model(kind, 0)
-    message: Message[Any] = messages.CALL_OFFER if kind == "offer" else messages.CALL_ICE_CANDIDATE
-    assert (
-        json.loads(message.encode(ours)) == plain == json.loads(own.model_dump_json(by_alias=True))
-    )
-    assert messages.decode(data) == ours and OWN.validate_json(data) == own
-    work: dict[str, list[Callable[[], object]]] = {
-        "build and encode": [
-            lambda: json.dumps(signal(kind, 0)).encode(),
-            lambda: own_model(kind, 0).model_dump_json(by_alias=True).encode(),
-            lambda: message.encode(model(kind, 0)),
-        ],
-        "encode": [
-            lambda: json.dumps(plain).encode(),
-            lambda: own.model_dump_json(by_alias=True).encode(),
-            lambda: message.encode(ours),
-        ],
-        "decode": [
-            lambda: json.loads(data),
-            lambda: OWN.validate_json(data),
-            lambda: messages.decode(data),
-        ],
-    }
-    for what, functions in work.items():
-        by_json, by_hand, by_us = microseconds(functions, rounds)
-        yield (
-            f"| {kind}, {len(data)} B | {what} | {by_json:.1f} | {by_hand:.1f} | {by_us:.1f} "
-            f"| {by_us / by_json:.1f} | {by_us / by_hand:.1f} |"
-        )
-
-
-def codec(rounds: int) -> str:
-    """Encode and decode of one signal; the table."""
-    lines = [
-        "| signal | what | json µs | pydantic by hand µs | ours µs | to json | to pydantic |",
-        "|---|---|---|---|---|---|---|",
-    ]
-    for kind in KINDS:
-        lines += codec_rows(kind, rounds)
     return "\n".join(lines)
 
 
