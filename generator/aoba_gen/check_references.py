@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -242,6 +243,10 @@ def _tell_no_file(
         _tell_outside(ref, location, report)
     else:
         file = references.files.file(missing.path)
+        if os.path.isdir(file):
+            message = f"$ref {shown(ref)} leads nowhere: {shown(str(file), 160)} is a folder"
+            report.error("ref-file", message, location, "name a file in it")
+            return
         near = suggestion(file.name, references.files.beside(missing.path))
         report.error(
             "ref-file",

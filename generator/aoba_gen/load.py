@@ -42,14 +42,19 @@ __all__ = [
 ]
 
 _SUFFIXES: Final = (".yaml", ".yml", ".json")
-_BYTE_ORDER_MARKS: Final = (
-    (b"\xef\xbb\xbf", "utf-8"),
-    (b"\xff\xfe\x00\x00", "utf-32-le"),
-    (b"\x00\x00\xfe\xff", "utf-32-be"),
-    (b"\xff\xfe", "utf-16-le"),
-    (b"\xfe\xff", "utf-16-be"),
-    (b"", "utf-8"),
+_ENCODINGS: Final = (
+    (rb"\xef\xbb\xbf", "utf-8"),
+    (rb"\xff\xfe\x00\x00", "utf-32-le"),
+    (rb"\x00\x00\xfe\xff", "utf-32-be"),
+    (rb"\xff\xfe", "utf-16-le"),
+    (rb"\xfe\xff", "utf-16-be"),
+    (rb"(?=[\x01-\x7f]\x00{3})", "utf-32-le"),
+    (rb"(?=\x00{3}[\x01-\x7f])", "utf-32-be"),
+    (rb"(?=[\x01-\x7f]\x00)", "utf-16-le"),
+    (rb"(?=\x00[\x01-\x7f])", "utf-16-be"),
+    (rb"", "utf-8"),
 )
+"""How a document begins that is so encoded: with a byte order mark, else with a character of ASCII (YAML 1.2, 5.2)."""
 _FORBIDDEN: Final = re.compile(
     "[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"
 )
@@ -201,7 +206,9 @@ def _decode(data: bytes, name: str, report: Report) -> str:
     if len(data) > most:
         size = f"{most // 1024**2} MiB" if most >= 1024**2 else f"{most:,} bytes"
         report.exceed("bytes", f"the document is larger than {size}", Location(name, 1, 1))
-    mark, encoding = next(pair for pair in _BYTE_ORDER_MARKS if data.startswith(pair[0]))
+    encoding, mark = next(
+        (name, begin[0]) for first, name in _ENCODINGS if (begin := re.match(first, data))
+    )
     data = data[len(mark) :]
     try:
         text = data.decode(encoding)

@@ -180,6 +180,8 @@ class References:
         if root is None:
             location = spot.node.location
             return Spot(Scalar(True, location), spot.pointer)
+        if not name and "#" not in ref:
+            raise NoAnchor(spot)
         if not fragment:  # '#' is the nearest schema with an id
             return root if name else next(self._bases(spot), root)
         if not fragment.startswith("/"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import PurePath
 from typing import Final
 
 from .diagnostics import Report, shown, suggestion
@@ -39,22 +40,14 @@ def check_version(source: Source, report: Report) -> None:
         return
     node = root.fields.get("asyncapi")
     if node is None:
-        other = next((name for name in ("openapi", "swagger") if name in root.fields), None)
-        found = (
-            f"this is an OpenAPI document ({other!r})" if other else "there is no 'asyncapi' field"
-        )
-        report.error(
-            "not-asyncapi",
-            f"expected an AsyncAPI document, but {found}",
-            root.keys.get(other, root.location) if other else root.location,
-            f"an AsyncAPI document says its version first: asyncapi: {SUPPORTED_VERSIONS[-1]}",
-        )
+        _tell_other(root, report)
         return
     version = plain(node)
     if version in SUPPORTED_VERSIONS:
         return
-    near = "write it as text: '3.0.0'"
-    if isinstance(version, str):
+    whole = ".".join([*str(version).split("."), "0", "0"][:3])
+    near = f"write it as text: {shown(whole if whole in SUPPORTED_VERSIONS else '3.0.0')}"
+    if isinstance(version, str) and whole not in SUPPORTED_VERSIONS:
         is_old = version.startswith("1.")
         convert = "convert the document, for example with 'asyncapi convert'"
         near = convert if is_old else suggestion(version, SUPPORTED_VERSIONS)
@@ -63,4 +56,29 @@ def check_version(source: Source, report: Report) -> None:
         f"{shown(version)} is no version of AsyncAPI that can be read, {_EXPECTED}",
         node.location,
         near or f"write: asyncapi: {SUPPORTED_VERSIONS[-1]}",
+    )
+
+
+def _tell_other(root: Object, report: Report) -> None:
+    """Report an object that does not say which AsyncAPI it is, by what it is instead."""
+    fields = root.fields
+    hint = f"an AsyncAPI document says its version first: asyncapi: {SUPPORTED_VERSIONS[-1]}"
+    found, at = "there is no 'asyncapi' field", next(iter(fields), "")
+    refer = "a schema is part of a document, which refers to it, such as by"
+    file = f"{{$ref: './{PurePath(root.location.file).name}'}}"
+    if other := next((name for name in ("openapi", "swagger") if name in fields), ""):
+        found, at = f"this is an OpenAPI document ({other!r})", other
+    elif near := next((name for name in fields if suggestion(name, ["asyncapi"])), ""):
+        hint, at = f"write {shown(near)} as 'asyncapi'", near
+    elif {"type", "fields"} <= fields.keys():
+        found, at = "this is an Avro schema ('fields')", "fields"
+        hint = f"{refer} schema: {file} below a 'schemaFormat'"
+    elif "$schema" in fields or {"type", "properties"} <= fields.keys():
+        at = "$schema" if "$schema" in fields else "properties"
+        found, hint = f"this is a JSON Schema ({at!r})", f"{refer} payload: {file}"
+    report.error(
+        "not-asyncapi",
+        f"expected an AsyncAPI document, but {found}",
+        root.keys.get(at, root.location),
+        hint,
     )
