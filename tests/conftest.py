@@ -17,6 +17,7 @@ from hypothesis import settings
 pytest.register_assert_rewrite(
     "breaking_pair",
     "call_ends",
+    "cli_runs",
     "devserver_peer",
     "outputs",
     "phone_pair",
