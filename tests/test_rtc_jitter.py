@@ -169,7 +169,7 @@ def test_what_is_no_opus_is_counted_and_played_as_silence() -> None:
     playout = Playout()
     good = encoded(Tone(440), 20)
     for number, payload in enumerate([b"", b"\xff" * 9, b"\xff\x00garbage", *good]):
-        playout.arrive(number, number * FRAME, payload)
+        playout.arrive(1, number, number * FRAME, payload)
     frames = [playout.frame() for _ in range(25)]
     assert {len(frame) for frame in frames} == {FRAME_BYTES}
     assert playout.broken >= 2
@@ -180,7 +180,7 @@ def test_a_lost_frame_is_played_as_the_one_before_fading() -> None:
     playout = Playout()
     for number, payload in enumerate(encoded(Tone(440), 30)):
         if number not in (20, 21):
-            playout.arrive(number, number * FRAME, payload)
+            playout.arrive(1, number, number * FRAME, payload)
     levels = [rms(playout.frame()) for _ in range(28)]
     assert levels[20] > 0.15
     assert levels[21] == pytest.approx(levels[20] / 2, rel=0.2)

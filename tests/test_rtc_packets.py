@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import time
-from typing import Final
+from collections.abc import Callable
+from typing import Final, TypeAlias
 
 import pytest
 from aiortc.rtp import HeaderExtensions, HeaderExtensionsMap, RtpPacket
 from aoba_runtime import rtc
-from aoba_runtime.audio import FRAME, Voice
+from aoba_runtime.audio import FRAME, FRAME_BYTES, RATE, SILENCE, Voice
 from aoba_runtime.audio_tones import Tone
-from aoba_runtime.media import Failed
+from aoba_runtime.media import Failed, PeerClosed
 from aoba_runtime.rtc import RtcMedia, RtcSession
 from aoba_runtime.rtc_clock import BEHIND, Clock
 from aoba_runtime.rtc_codec import OpusEncoder
@@ -19,9 +20,10 @@ from aoba_runtime.rtc_options import ALONE, FEW, TOGETHER
 from aoba_runtime.rtc_packets import payload_of
 from hypothesis import given
 from hypothesis import strategies as st
-from voices import LOOPBACK, PATIENCE, End, call, make_end, pitch
+from voices import LOOPBACK, PATIENCE, End, call, make_end, negotiate, pitch
 
 OPUS: Final = 96
+Receive: TypeAlias = Callable[[bytes, int], None]
 
 
 @st.composite
@@ -146,6 +148,70 @@ async def test_what_the_peer_may_not_send_does_not_arrive() -> None:
         before = callee.session._playout.arrivals.received
         await wire.collect(10)
         assert callee.session._playout.arrivals.received == before
+
+
+async def test_a_call_goes_on_where_its_numbers_begin_again() -> None:
+    """After 65,536 packets, 22 minutes, and 2**32 samples, 25 hours; the packets just there may be lost."""
+    ends = make_end(Tone(440)), make_end(Tone(1000))
+    for end in ends:
+        end.session._outgoing._sequence = 0x10000 - 50
+        end.session._outgoing._origin = 2**32 - 60 * FRAME
+        wire, lost = Wire(end).connection, {0xFFFF, 0}
+        receive = wire.data_received
+
+        def lossy(data: bytes, component: int, receive: Receive = receive) -> None:
+            if int.from_bytes(data[2:4], "big") not in lost or not 127 < data[0] < 192:
+                receive(data, component)
+
+        setattr(wire, "data_received", lossy)
+    await negotiate(*ends)
+    for end, hz in zip(ends, (1000, 440), strict=True):
+        playout = end.session._playout
+        await end.ear.until(lambda: playout.arrivals.received >= 110)
+        assert pitch(b"".join(end.ear.frames[-25:])) == pytest.approx(hz, abs=5)
+        assert sum(frame == SILENCE for frame in end.ear.frames) < 10
+        assert playout.arrivals.lost == 2
+        (told,) = vars(end.session._transceiver.receiver)[
+            "_RTCRtpReceiver__remote_streams"
+        ].values()
+        assert (told.packets_lost, told.cycles) == (2, 0x10000)
+        assert told.jitter < RATE
+    for end in ends:
+        assert end.session._outgoing._sequence < 1000
+        await end.session.aclose()
+
+
+@pytest.mark.parametrize("step", [-300, 300, 2500, 20_000])
+async def test_another_stream_in_the_middle_is_heard_at_once(step: int) -> None:
+    """Its numbers have nothing to do with those before, and may lie close to them by chance."""
+    async with call() as (caller, callee):
+        outgoing = caller.session._outgoing
+        outgoing._sender._ssrc ^= 1
+        outgoing._sequence = outgoing._sequence + step & 0xFFFF
+        outgoing._origin ^= 0x55555555
+        heard = await callee.ear.next(40)
+        assert pitch(heard[-20 * FRAME_BYTES :]) == pytest.approx(440, abs=5)
+        assert callee.session._playout.arrivals.lost < 5
+
+
+async def test_nothing_arrives_after_the_goodbye_of_the_peer() -> None:
+    async with call() as (caller, callee):
+        wire = Wire(callee)
+        await wire.collect(1)
+        kept: list[bytes] = []
+        receive = wire.connection.data_received
+        setattr(
+            wire.connection,
+            "data_received",
+            lambda data, component: (
+                kept.append(data) if data[0] > 127 else receive(data, component)
+            ),
+        )
+        while len(kept) < 3:
+            await callee.ear.next(1)
+        await caller.session.aclose()
+        await callee.told(PeerClosed)
+        assert not any(wire.arrives(data) for data in kept)
 
 
 async def test_the_reports_count_what_was_sent() -> None:

@@ -346,12 +346,12 @@ class RtcSession:
             self._first_audio = True
             self._tell(FirstAudio())
 
-    def _arrived(self, sequence: int, timestamp: int, payload: bytes) -> None:
+    def _arrived(self, stream: int, sequence: int, timestamp: int, payload: bytes) -> None:
         self._quiet = 0.0
         if self._stalled:
             self._stalled = False
             self._tell(Resumed())
-        self._playout.arrive(sequence, timestamp, payload)
+        self._playout.arrive(stream, sequence, timestamp, payload)
 
     def _watch(self) -> None:
         """Counts ticks, not seconds: when this process itself stood still, the peer is not to blame."""

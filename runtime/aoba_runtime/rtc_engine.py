@@ -23,7 +23,7 @@ from aiortc.rtp import RtpPacket
 from .rtc_gather import Gatherer, require
 from .rtc_guard import guard
 from .rtc_options import RtcOptions
-from .rtc_packets import Incoming
+from .rtc_packets import Arrive, Incoming
 
 TESTED: Final = "1.16."
 _CONNECT: Final = "_RTCPeerConnection__connect"
@@ -36,24 +36,24 @@ PACE: Final = 0.02
 class Tap:
     """Stands in for a receiver's `JitterBuffer`: hands every packet on and never gives the decoder thread a frame."""
 
-    def __init__(self, arrive: Callable[[int, int, bytes], None]) -> None:
+    def __init__(self, arrive: Arrive) -> None:
         self._arrive = arrive
 
     def add(self, packet: RtpPacket) -> tuple[bool, None]:
         """As in aiortc: whether to ask for a key frame, and a complete frame."""
-        self._arrive(packet.sequence_number, packet.timestamp, packet.payload)
+        self._arrive(packet.ssrc, packet.sequence_number, packet.timestamp, packet.payload)
         return False, None
 
 
 def connect(
     options: RtcOptions,
-    arrive: Callable[[int, int, bytes], None],
+    arrive: Arrive,
     spawn: Callable[[Coroutine[None, None, None]], asyncio.Task[None]],
 ) -> tuple[RTCPeerConnection, RTCRtpTransceiver, Gatherer]:
     """A connection for one voice each way as Opus, which gathers as `options` say and gives `arrive` each packet.
 
-    `arrive` is called with the sequence number, the timestamp and the payload; `spawn` makes and owns the task that
-    runs ICE and DTLS, of which aiortc itself lets go.
+    `arrive` is called with its SSRC, sequence number, timestamp and payload; `spawn` makes and owns the task that runs
+    ICE and DTLS, of which aiortc itself lets go.
     """
     require("aiortc", TESTED)
     policy = RTCIceTransportPolicy.RELAY if options.relay_only else RTCIceTransportPolicy.ALL

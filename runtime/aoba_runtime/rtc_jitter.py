@@ -80,6 +80,10 @@ class JitterBuffer:
         if len(self._waiting) > CAPACITY:
             self._skip(len(self._waiting) - self._target)
 
+    def begin_anew(self) -> None:
+        """The next packet is of another stream, whose numbers have nothing to do with those so far."""
+        self._highest = None
+
     def pull(self) -> Packet | Missing:
         """What is to be played now."""
         if not self._playing and not self._begin():

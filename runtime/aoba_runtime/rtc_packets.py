@@ -13,7 +13,7 @@ import struct
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, TypeAlias
 
 import pylibsrtp
 from aiortc import RTCRtpTransceiver
@@ -31,6 +31,7 @@ _HEADER: Final = struct.Struct("!BBHLL")
 """RFC 3550 section 5.1: version and flags, marker and payload type, sequence number, timestamp, SSRC."""
 _LONG: Final = struct.Struct("!HH")
 """RFC 3550 section 5.3.1: the profile of a header extension, and its length in words."""
+Arrive: TypeAlias = Callable[[int, int, int, bytes], None]
 _EPOCH: Final = 2_208_988_800
 """Seconds from 1900, where NTP begins, to 1970."""
 
@@ -103,11 +104,9 @@ class _Seen:
 
 
 class Incoming:
-    """Takes the packets of a transceiver's receiver; `arrive` gets sequence number, timestamp and payload."""
+    """Takes the packets of a transceiver's receiver; `arrive` gets each one's SSRC, sequence number, timestamp, payload."""
 
-    def __init__(
-        self, transceiver: RTCRtpTransceiver, arrive: Callable[[int, int, bytes], None]
-    ) -> None:
+    def __init__(self, transceiver: RTCRtpTransceiver, arrive: Arrive) -> None:
         self._receiver = transceiver.receiver
         self._transport = self._receiver.transport
         self._arrive = arrive
@@ -124,14 +123,18 @@ class Incoming:
         statistics = self._streams.get(ssrc)
         if statistics is None or flags >> 6 != 2 or kind & 0x7F not in self._codecs:
             return False
+        if self._transport._state is not State.CONNECTED:
+            return False
         try:
             payload = payload_of(self._transport._rx_srtp.unprotect(datagram))
         except (pylibsrtp.Error, ValueError):  # forged, repeated, too long or malformed
             return True
         if self._receiver._enabled:
-            self._seen.sequence_number, self._seen.timestamp = sequence, timestamp
+            before = statistics._last_timestamp  # continued beyond 2**32, where aiortc sees a jump
+            self._seen.timestamp = before + (timestamp - before + 2**31 & 0xFFFFFFFF) - 2**31
+            self._seen.sequence_number = sequence
             statistics.add(self._seen)
-            self._arrive(sequence, timestamp, payload)
+            self._arrive(ssrc, sequence, timestamp, payload)
         return True
 
 

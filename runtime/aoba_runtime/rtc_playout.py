@@ -16,6 +16,7 @@ class Playout:
     """One call's incoming voice. `arrived` counts packets of any kind, so that a watch can see whether any come."""
 
     def __init__(self) -> None:
+        self._stream: int | None = None
         self._buffer = JitterBuffer()
         self._decoder = OpusDecoder()
         self._pcm = b""
@@ -31,8 +32,12 @@ class Playout:
         """Packets that wait for their turn."""
         return self._buffer.waiting
 
-    def arrive(self, sequence: int, timestamp: int, payload: bytes) -> None:
-        """Take an RTP packet."""
+    def arrive(self, stream: int, sequence: int, timestamp: int, payload: bytes) -> None:
+        """Take an RTP packet; `stream` is its SSRC."""
+        if stream != self._stream:  # numbered anew, maybe not far from the one before
+            self._stream = stream
+            self._buffer.begin_anew()
+            self.arrivals.begin_anew()
         self.arrivals.add(sequence, timestamp, time.monotonic())
         self._buffer.add(sequence, timestamp, payload)
 
@@ -61,6 +66,7 @@ class Arrivals:
         self.received = 0
         self._first = 0
         self._highest = 0
+        self._anew = True
         self._transit: float | None = None
         self._jitter = 0.0
         self._snapshots: deque[tuple[float, int, int]] = deque(maxlen=8)
@@ -75,14 +81,16 @@ class Arrivals:
         """The mean deviation of the packets' spacing, in seconds."""
         return self._jitter / RATE if self.received > 1 else None
 
+    def begin_anew(self) -> None:
+        """The next packet is of another stream: what went before is settled."""
+        self._anew, self._transit = True, None
+
     def add(self, sequence: int, timestamp: int, now: float) -> None:
         """Count a packet; `now` in seconds, monotonic."""
         step = (sequence - self._highest + 0x8000 & 0xFFFF) - 0x8000
-        if not self.received:
-            self._first = self._highest = sequence
-        elif abs(step) > 3000:  # another stream: what went before is settled
+        if self._anew or abs(step) > 3000:
             self._first = sequence - self.received - self.lost
-            self._highest = sequence
+            self._highest, self._anew = sequence, False
         else:
             self._highest = max(self._highest, self._highest + step)
         self.received += 1
