@@ -27,7 +27,9 @@ from .rtc_packets import Arrive, Incoming
 
 TESTED: Final = "1.16."
 _CONNECT: Final = "_RTCPeerConnection__connect"
+_MONITOR: Final = "_RTCIceTransport__monitor_task"
 _GOODBYE: Final = "_TurnTransport__close_task"
+_SENDING: Final = "_TurnTransport__send_tasks"
 _BUFFER: Final = "_RTCRtpReceiver__jitter_buffer"
 PACE: Final = 0.02
 """Seconds from one connectivity check to the next, the timer Ta of RFC 8445 section 14."""
@@ -98,8 +100,13 @@ def _pace(
 
 def let_go(transceiver: RTCRtpTransceiver) -> None:
     """Close the sockets of a connection whose orderly end takes too long, for one when its TURN server is gone."""
-    for protocol in transceiver.receiver.transport.transport._connection._protocols:
+    ice = transceiver.receiver.transport.transport
+    tasks = [getattr(ice, _MONITOR)]
+    for protocol in ice._connection._protocols:
         protocol.transport.close()
-        goodbye = getattr(protocol.transport, _GOODBYE, None)
-        if goodbye is not None:
-            goodbye.cancel()
+        # Each packet that was not sent would ask the server for its channel for half a minute.
+        tasks += [getattr(protocol.transport, _GOODBYE, None)]
+        tasks += getattr(protocol.transport, _SENDING, ())
+    for task in tasks:
+        if task is not None:
+            task.cancel()
