@@ -240,7 +240,8 @@ REFUSED_OPTIONS: dict[str, tuple[Callable[[], object], str]] = {
         lambda: RtcOptions(relay_only=True),
         "takes a TURN server, and no ICE server is one",
     ),
-    "a bitrate": (lambda: RtcOptions(bitrate=32), "bitrate 32: Opus takes 6000 to 510000"),
+    "a bitrate": (lambda: RtcOptions(bitrate=32), "bitrate 32: Opus takes 6000 to 256000"),
+    "a bitrate of two voices": (lambda: RtcOptions(bitrate=256_001), "bitrate 256001: Opus takes"),
     "complexity": (lambda: RtcOptions(complexity=11), "complexity 11: Opus takes 0 to 10"),
 }
 

@@ -161,6 +161,13 @@ def test_opus_keeps_pitch_and_level_at_its_bitrate() -> None:
     assert sum(map(len, packets)) * 8 / 2 == pytest.approx(32_000, rel=0.2)
 
 
+@pytest.mark.parametrize("bitrate", [6_000, 256_000])
+@pytest.mark.parametrize("complexity", [0, 10])
+def test_what_can_be_chosen_can_be_encoded(bitrate: int, complexity: int) -> None:
+    encoder = OpusEncoder(bitrate, complexity)
+    assert 0 < len(encoder.encode(Tone(440).read())) < 1200
+
+
 def test_silence_is_still_sent() -> None:
     assert min(map(len, encoded(Tone(440, 0), 100)[10:])) > 2  # DTX would send 1 or 2 bytes
 

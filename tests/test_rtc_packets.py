@@ -251,15 +251,21 @@ async def test_a_clock_that_was_held_up_leaves_frames_out() -> None:
     assert clock._timer is not None and clock._timer.cancelled()
 
 
-async def test_the_many_are_encoded_with_less_work(monkeypatch: pytest.MonkeyPatch) -> None:
-    chosen: list[int] = []
+@pytest.fixture
+def chosen(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """The complexity of each encoder that is made."""
+    found: list[int] = []
 
     class Encoder(OpusEncoder):
         def __init__(self, bitrate: int, complexity: int) -> None:
             super().__init__(bitrate, complexity)
-            chosen.append(complexity)
+            found.append(complexity)
 
     monkeypatch.setattr(rtc, "OpusEncoder", Encoder)
+    return found
+
+
+async def test_the_many_are_encoded_with_less_work(chosen: list[int]) -> None:
     media = RtcMedia(LOOPBACK, lambda call_id: Voice())
 
     def session() -> RtcSession:
@@ -272,6 +278,17 @@ async def test_the_many_are_encoded_with_less_work(monkeypatch: pytest.MonkeyPat
     sessions.append(session())
     assert chosen[-1] == ALONE
     await asyncio.gather(*(one.aclose() for one in sessions))
+
+
+async def test_a_call_that_was_never_made_is_not_counted(chosen: list[int]) -> None:
+    found: list[Voice] = []
+    media = RtcMedia(LOOPBACK, lambda call_id: found.pop())
+    for _ in range(FEW + 1):
+        with pytest.raises(IndexError):  # a program that has no voice for it
+            media.session("call", lambda event: None)
+    found.append(Voice())
+    await media.session("call", lambda event: None).aclose()
+    assert chosen[-1] == ALONE
 
 
 async def test_a_voice_that_cannot_be_encoded_ends_the_call_with_words() -> None:

@@ -65,10 +65,10 @@ class RtcMedia:
 
     def session(self, call_id: str, notify: Callable[[MediaEvent], None]) -> RtcSession:
         """The voice of a new call; to be called on the event loop."""
-        complexity = self._options.complexity_among(self._sessions)
+        options, voice = self._options, self._voice(call_id)
+        complexity = options.complexity_among(self._sessions)
         self._sessions += 1
-        encoder = OpusEncoder(self._options.bitrate, complexity)
-        return RtcSession(self._options, notify, self._voice(call_id), encoder, self._left)
+        return RtcSession(options, notify, voice, complexity, self._left)
 
     def _left(self) -> None:
         self._sessions -= 1
@@ -82,7 +82,7 @@ class RtcSession:
         options: RtcOptions,
         notify: Callable[[MediaEvent], None],
         voice: Voice,
-        encoder: OpusEncoder,
+        complexity: int,
         ended: Callable[[], None],
     ) -> None:
         self.voice = voice
@@ -91,7 +91,7 @@ class RtcSession:
         self._options = options
         self._notify = notify
         self._playout = Playout()
-        self._encoder = encoder
+        self._encoder = OpusEncoder(options.bitrate, complexity)
         self._at_end = ended
         self._clock = Clock(self._tick)
         self._tasks: set[asyncio.Task[None]] = set()

@@ -104,8 +104,8 @@ class RtcOptions:
             raise ValueError(
                 "to go through a relay only takes a TURN server, and no ICE server is one"
             )
-        if not 6_000 <= self.bitrate <= 510_000:
-            raise ValueError(f"bitrate {self.bitrate}: Opus takes 6000 to 510000 bits a second")
+        if not 6_000 <= self.bitrate <= 256_000:  # libopus takes no more for one channel
+            raise ValueError(f"bitrate {self.bitrate}: Opus takes 6000 to 256000 bits a second")
         if self.complexity is not None and not 0 <= self.complexity <= 10:
             raise ValueError(f"complexity {self.complexity}: Opus takes 0 to 10")
 
