@@ -139,6 +139,11 @@ def test_as_a_module(spec: Path, tmp_path: Path, fresh: Path) -> None:
         (["x.yaml", "-o", "out", "--package", "class"], "'class' is a keyword of Python"),
         (["x.yaml", "-o", "out", "--package", "../up"], "../up"),
         (["x.yaml", "-o", "out", "--package", ""], "--package"),
+        (["x.yaml", "out"], "unexpected 'out': -o names the folder, and [tool.aoba-gen] in"),
+        (["x.yaml", "-o", "out", "y.yaml"], "unexpected 'y.yaml': -o names the folder"),
+        (["help"], "'aoba-gen --help' lists the commands"),
+        (["x.yaml", "-o", "out", "--allow-remote", "https://a.org/b"], "host; write: a.org"),
+        (["x.yaml", "-o", "out", "--allow-remote", ""], "write one such as: schemas.example.org"),
     ],
 )
 def test_a_wrong_call_is_2(
@@ -279,6 +284,28 @@ def test_the_text_of_a_document_is_no_name_of_one(
         r"asyncapi: 3.0.0\ninfo:\n  title: Ping API…:1:1: this is the text of a document, and"
     )
     assert len(result.output) < 400
+
+
+def test_a_folder_that_no_file_system_takes_is_told_with_output_there_already(
+    cli: Cli, tmp_path: Path
+) -> None:
+    assert cli(SMALL, "-o", tmp_path, "-q").exit_code == 0
+    result = cli(f"{'a' * 300}/{SMALL.name}", "-o", tmp_path)
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert "file name too long [file-unreadable]" in result.stderr
+
+
+@pytest.mark.parametrize("name", ["client.py.j2", "part.txt"])
+def test_a_template_that_is_not_utf8_is_told(cli: Cli, tmp_path: Path, name: str) -> None:
+    (tmp_path / "own").mkdir()
+    (tmp_path / "own" / "client.py.j2").write_text("{% include 'part.txt' %}")
+    (tmp_path / "own" / name).write_bytes(b"# one\n# caf\xe9\n")
+    result = cli(SMALL, "-o", tmp_path / "out", "--templates", tmp_path / "own")
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert result.stderr == (
+        f"{tmp_path}/own/{name}:2:1: the byte 0xE9 is not UTF-8 [template]\n"
+        "    hint: save the file as UTF-8\n"
+    )
 
 
 # What is warned of, and how

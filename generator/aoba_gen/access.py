@@ -9,6 +9,7 @@ counts as what it leads to.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,12 +33,23 @@ _PARTS: Final = frozenset("""
 """The fields of schemas, messages, channels, operations, parameters and servers: of what documents share."""
 
 
+_HOST: Final = r"(?:[\w.-]+|\[[\da-fA-F:.]+\])(?::\d{1,5})?"
+
+
 @dataclass(frozen=True, slots=True)
 class Access:
     """What the user allows in addition: `roots` are folders, `hosts` are names that https may fetch from."""
 
     roots: tuple[Path, ...] = ()
     hosts: tuple[str, ...] = ()
+
+
+def host_fault(name: str) -> str:
+    """What to write in place of a text that is no name of a host, perhaps with a port; "" where it is one."""
+    if re.fullmatch(_HOST, name):
+        return ""
+    inside = re.match(rf"(?:[a-z]+:)?//(?:[^/@]*@)?({_HOST})(?:[/?#]|$)", name)
+    return f"write: {inside[1]}" if inside else "write one such as: schemas.example.org"
 
 
 def shared_beside(folder: Path) -> tuple[Path, ...]:
@@ -53,7 +65,7 @@ class Reach:
 
     def __init__(self, folder: Path, access: Access) -> None:
         self._folder = _real(folder)
-        self._is_top = (self._folder / ".git").exists()
+        self._is_top = os.path.exists(self._folder / ".git")
         self._roots = [self._folder, *map(_real, access.roots)]
 
     def real(self, place: Path) -> Path | None:
@@ -82,7 +94,7 @@ class Reach:
             and below.parts[0].lower() in SHARED
             and below.suffix.lower() in _SHARED_FILES
             and not _is_hidden(below)
-            and not (around / below.parts[0] / ".git").exists()
+            and not os.path.exists(around / below.parts[0] / ".git")
         )
 
 

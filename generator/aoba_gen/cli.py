@@ -111,6 +111,8 @@ class _Commands(click.Group):
 
     def _check_word(self, word: str, known: list[str]) -> None:
         """Raises for what is neither a file nor a command, and looks like a command."""
+        if word == "help" and not Path(word).exists():
+            raise click.UsageError(f"no such file: {word!r}; 'aoba-gen --help' lists the commands")
         near = suggestion(word, known) if re.fullmatch("[a-z]+", word, re.IGNORECASE) else ""
         if near and not Path(word).exists():
             hint = near.replace("did you mean", "did you mean the command")
@@ -135,7 +137,7 @@ def main() -> None:
     """Generate typed Python clients from AsyncAPI documents."""
 
 
-@main.command("generate", epilog=_HELP)
+@main.command("generate", epilog=_HELP, context_settings={"allow_extra_args": True})
 @click.argument("spec", required=False, type=_First())
 @click.option(
     "-o",
@@ -188,6 +190,9 @@ def generate_command(
 
     Without SPEC: every document that [tool.aoba-gen] in pyproject.toml lists.
     """
+    if more := click.get_current_context().args:
+        text = f"unexpected {more[0]!r}: -o names the folder, and [tool.aoba-gen] in pyproject.toml several documents"
+        raise click.UsageError(text)
     with refusals():
         config, report = configuration(disable, limits)
     given = Target(spec, out, package, side, templates, dist) if spec and out else None

@@ -13,7 +13,7 @@ from typing import Any, Final, TypeVar, get_args
 
 import click
 
-from .access import Access
+from .access import Access, host_fault
 from .cli_complete import words
 from .config import Config, Target, find_config, package_fault, read_config
 from .diagnostics import Diagnostic, Refused, Report, suggestion
@@ -107,6 +107,7 @@ def with_trust(command: Command) -> Command:
             "--allow-remote",
             "hosts",
             multiple=True,
+            callback=_hosts,
             metavar="HOST",
             help="Fetch what references name on that host, by https; can be given again. Else nothing is fetched.",
         ),
@@ -121,6 +122,15 @@ def with_trust(command: Command) -> Command:
     ):
         command = option(command)
     return command
+
+
+def _hosts(
+    context: click.Context, parameter: click.Parameter, values: tuple[str, ...]
+) -> tuple[str, ...]:
+    for value in values:
+        if hint := host_fault(value):
+            raise click.BadParameter(f"{value!r} is no name of a host; {hint}")
+    return values
 
 
 def _slow_patterns(context: click.Context, parameter: click.Parameter, value: bool) -> None:

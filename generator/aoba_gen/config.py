@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -9,6 +10,7 @@ from os.path import relpath
 from pathlib import Path
 from typing import Final, TypeAlias, get_args
 
+from .access import host_fault
 from .diagnostics import Location, Refused, Report, shown, suggestion
 from .limits import NAMES, Limits
 from .options import Side
@@ -93,7 +95,7 @@ def read_config(file: Path, rules: Callable[[], Mapping[str, str]], report: Repo
     """The configuration in `file`; `rules`, asked if need be, are those that can be turned off; raises `Refused` with all that is wrong with it."""
     import tomllib  # most calls find no configuration
 
-    text = file.read_text(encoding="utf-8", errors="replace")
+    text = _text(file, report)
     try:
         tools = tomllib.loads(text).get("tool", {})
     except tomllib.TOMLDecodeError as fault:
@@ -107,6 +109,25 @@ def read_config(file: Path, rules: Callable[[], Mapping[str, str]], report: Repo
     config = _Reader(file, text, report).config(table, rules)
     report.raise_errors()
     return config
+
+
+def _text(file: Path, report: Report) -> str:
+    """What the file says, which TOML wants to be in UTF-8; raises `Refused`."""
+    data = file.read_bytes()
+    place, hint = Location(str(file), 1, 1), "save the file as UTF-8"
+    try:
+        text = data.decode()
+    except UnicodeDecodeError as wrong:
+        before = data[: wrong.start].decode().splitlines(keepends=True) or [""]
+        *above, last = [*before, ""] if before[-1].endswith("\n") else before
+        place = Location(str(file), len(above) + 1, len(last) + 1)
+        report.error(_RULE, f"the byte 0x{data[wrong.start]:02X} is not UTF-8", place, hint)
+        raise Refused(report.diagnostics) from None
+    if text.startswith("\ufeff"):
+        message = "this is no TOML: it begins with a byte order mark"
+        report.error(_RULE, message, place, f"{hint} without one")
+        raise Refused(report.diagnostics)
+    return text
 
 
 class _Reader:
@@ -131,10 +152,10 @@ class _Reader:
         targets = [self._target(one, ("documents", index)) for index, one in enumerate(documents)]
         return Config(
             tuple(target for target in targets if target),
-            self._path(fields, "templates", ()),
+            self._folder(fields, "templates", ()),
             tuple(map(str, disabled)),
-            tuple(self._file.parent / root for root in self._texts(fields, "allow-ref-root")),
-            tuple(self._texts(fields, "allow-remote")),
+            tuple(self._roots(fields)),
+            tuple(self._hosts(fields)),
             dict(self._limits(fields.get("limits", {}))),
             self._flag(fields, "allow-slow-patterns"),
             tuple(self._accepts(fields.get("breaking", {}))),
@@ -146,6 +167,17 @@ class _Reader:
                 yield value
             else:
                 self._wrong((name,), f"{name!r} should list text, not {shown(value)}", _QUOTE_IT)
+
+    def _roots(self, fields: dict[str, object]) -> Iterator[Path]:
+        for text in self._texts(fields, name := "allow-ref-root"):
+            yield self._file.parent / text
+            self._check_folder(text, (name,))
+
+    def _hosts(self, fields: dict[str, object]) -> Iterator[str]:
+        for text in self._texts(fields, name := "allow-remote"):
+            yield text
+            if hint := host_fault(text):
+                self._wrong((name,), f"{shown(text)} is no name of a host", hint)
 
     def _flag(self, fields: dict[str, object], name: str, where: Keys = ()) -> bool:
         value = fields.get(name, False)
@@ -202,7 +234,8 @@ class _Reader:
         if spec is None or out is None:
             return None
         chosen: Side | None = next((one for one in get_args(Side) if one == side), None)
-        templates, docs = (self._path(fields, name, where) for name in ("templates", "docs"))
+        templates = self._folder(fields, "templates", where)
+        docs = self._path(fields, "docs", where)
         return Target(
             spec, out, package, chosen, templates, self._flag(fields, "dist", where), docs
         )
@@ -238,6 +271,18 @@ class _Reader:
         """A path, which is relative to the file that names it."""
         text = self._text(fields, name, where)
         return None if text is None else self._file.parent / text
+
+    def _folder(self, fields: dict[str, object], name: str, where: Keys) -> Path | None:
+        """The path of a folder that has to be there."""
+        path = self._path(fields, name, where)
+        if path is not None:
+            self._check_folder(str(fields[name]), (*where, name))
+        return path
+
+    def _check_folder(self, text: str, where: Keys) -> None:
+        if not os.path.isdir(self._file.parent / text):
+            hint = "a path is relative to the folder of this file"
+            self._wrong(where, f"there is no folder {shown(text)}", hint)
 
     def _wrong(self, where: Keys, message: str, hint: str) -> None:
         self._report.error(_RULE, message, self._place(where), hint)

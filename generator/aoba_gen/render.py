@@ -90,6 +90,8 @@ def _check_names(templates: Path | None, ours: list[str]) -> None:
 
 def _of_the_user(fault: Exception, templates: Path | None) -> Refused | None:
     """The refusal of a template in the user's folder that is at fault; `None` where it is not his."""
+    if isinstance(fault, UnicodeDecodeError) and templates:
+        return _undecoded(fault, templates)
     line, file = getattr(fault, "lineno", None), getattr(fault, "filename", None)
     for frame in traceback.extract_tb(fault.__traceback__):  # jinja2 puts the templates' lines in
         if templates and Path(frame.filename).parent == templates:
@@ -98,6 +100,17 @@ def _of_the_user(fault: Exception, templates: Path | None) -> Refused | None:
         return None
     place = Location(file, line or 1, 1)
     return Refused([Diagnostic("template", f"the template fails: {fault}", place, _TEMPLATE_HINT)])
+
+
+def _undecoded(fault: UnicodeDecodeError, templates: Path) -> Refused | None:
+    """The refusal of the file in the user's folder whose bytes are those at fault."""
+    for file in sorted(templates.iterdir()):
+        if file.is_file() and file.read_bytes() == fault.object:
+            line = fault.object.count(b"\n", 0, fault.start) + 1
+            message = f"the byte 0x{fault.object[fault.start]:02X} is not UTF-8"
+            place = Location(str(file), line, 1)
+            return Refused([Diagnostic("template", message, place, "save the file as UTF-8")])
+    return None
 
 
 def _without_idle_imports(text: str) -> str:
