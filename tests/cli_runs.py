@@ -12,13 +12,12 @@ from pathlib import Path
 
 import pytest
 
-REFUSED = Path(__file__).parent / "cases" / "refused"
 PACKAGE = "aoba_voice_call_signaling"
 FILES = [
     *("__init__.py", "calls.py", "client.py", "messages.py", "models.py", "operations.py"),
     "py.typed",
 ]
-SMALL = REFUSED.parent / "ping.yaml"
+SMALL = Path(__file__).parent / "cases" / "ping.yaml"
 
 
 def process(

@@ -16,11 +16,12 @@ import click
 import pytest
 from aoba_gen.cli import main
 from aoba_gen.validate import OPTIONAL
-from cli_runs import FILES, PACKAGE, REFUSED, SMALL, out, process
+from cli_runs import FILES, PACKAGE, SMALL, out, process
 from click.testing import Result
 from conftest import Cli
 from outputs import tree
 
+REFUSED = Path(__file__).parent / "cases" / "refused"
 WARNED = Path(__file__).parent / "cases" / "warned"
 ENGINES = {"black", "datamodel_code_generator", "jinja2", "pydantic"}
 PASSES = {"aoba_gen.pipeline", "aoba_gen.compare", "ctypes", "jsonschema", "ssl", "tomllib", "yaml"}
