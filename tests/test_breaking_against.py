@@ -59,6 +59,8 @@ def test_old_is_what_a_commit_holds(cli: Cli, pair: Path) -> None:
     assert cli("breaking", "new.yaml", "--against", "git:HEAD:spec/lamp.yaml").exit_code == 1
     result = cli("breaking", spec, "--against", "git:nowhere")
     assert "git knows no branch, tag or commit 'nowhere' here" in result.stderr
+    result = cli("breaking", spec, "--against", "-")
+    assert "-:1:1: standard input is not read" in result.stderr
     result = cli("breaking", spec, "--against", "main")
     assert "a version that git knows is written git:main" in result.stderr
     for wrong in ("git:nowhere", "git:main:nothing.yaml", "git:--help", "main"):

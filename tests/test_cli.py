@@ -296,6 +296,21 @@ def test_a_folder_that_no_file_system_takes_is_told_with_output_there_already(
     assert "file name too long [file-unreadable]" in result.stderr
 
 
+@pytest.mark.skipif(os.name == "nt", reason="Windows removes no folder that is in use")
+def test_a_current_folder_that_is_gone_is_told(tmp_path: Path) -> None:
+    (tmp_path / "gone").mkdir()
+    done = subprocess.run(
+        ["sh", "-c", 'cd gone && rmdir ../gone && exec "$@"', "sh", sys.executable]
+        + ["-m", "aoba_gen", str(SMALL), "-o", "out"],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONSAFEPATH": "1"},
+        capture_output=True,
+        text=True,
+    )
+    told = "aoba-gen: the current folder is not there any more; go to another one\n"
+    assert (done.returncode, done.stdout, done.stderr) == (2, "", told)
+
+
 @pytest.mark.parametrize("name", ["client.py.j2", "part.txt"])
 def test_a_template_that_is_not_utf8_is_told(cli: Cli, tmp_path: Path, name: str) -> None:
     (tmp_path / "own").mkdir()

@@ -106,7 +106,10 @@ class _Commands(click.Group):
         except OSError as problem:
             if problem.errno == errno.EPIPE:
                 raise
-            click.echo(escaped(f"aoba-gen: {problem}"), err=True)
+            told = str(problem)
+            if problem.errno == errno.ENOENT and problem.filename is None:
+                told = "the current folder is not there any more; go to another one"
+            click.echo(escaped(f"aoba-gen: {told}"), err=True)
             sys.exit(2)
 
     def _check_word(self, word: str, known: list[str]) -> None:

@@ -58,7 +58,11 @@ def past(given: str, spec: Path) -> Iterator[Past]:
         raise NoHistory("the old document has no name; expected a file, a folder or git:REF[:PATH]")
     if not given.startswith("git:"):
         place = Path(given)
-        if re.fullmatch(r"[^\s:{]+", given) and not place.suffix and not os.path.lexists(place):
+        if (
+            re.fullmatch(r"[^\s:{-][^\s:{]*", given)
+            and not place.suffix
+            and not os.path.lexists(place)
+        ):
             text = f"there is no file or folder {given!r}; a version that git knows is written git:{given}"
             raise NoHistory(text)
         yield Past(place / spec.name if os.path.isdir(place) else place)
