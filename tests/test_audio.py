@@ -31,14 +31,18 @@ class Counted:
 class Broken(Counted):
     """Fails at everything."""
 
+    def __init__(self, why: BaseException) -> None:
+        super().__init__(0)
+        self._why = why
+
     def read(self) -> bytes:
-        raise OSError("unplugged")
+        raise self._why
 
     def write(self, frame: bytes) -> None:
-        raise OSError("disk full")
+        raise self._why
 
     def close(self) -> None:
-        raise OSError("gone")
+        raise self._why
 
 
 async def test_a_voice_without_a_source_says_silence_for_ever() -> None:
@@ -68,11 +72,13 @@ async def test_playing_is_awaited_until_the_end_or_another_source() -> None:
     await tone
 
 
+@pytest.mark.parametrize("why", [OSError("unplugged"), asyncio.CancelledError()], ids=type)
 async def test_what_fails_is_left_out_and_the_call_goes_on(
-    caplog: pytest.LogCaptureFixture,
+    why: BaseException, caplog: pytest.LogCaptureFixture
 ) -> None:
+    """A cancelled future whose result a source asks for looks like the end of a task, and is none."""
     ear = Ear()
-    voice = Voice(Broken(), Broken(), ear)
+    voice = Voice(Broken(why), Broken(why), ear)
     assert voice.say() == SILENCE
     voice.hear(LOUD)
     voice.hear(LOUD)

@@ -8,7 +8,13 @@ from collections.abc import Callable
 from typing import Final, TypeAlias
 
 import pytest
-from aiortc.rtp import HeaderExtensions, HeaderExtensionsMap, RtpPacket
+from aiortc.rtp import (
+    HeaderExtensions,
+    HeaderExtensionsMap,
+    RtcpReceiverInfo,
+    RtcpRrPacket,
+    RtpPacket,
+)
 from aoba_runtime import rtc
 from aoba_runtime.audio import FRAME, FRAME_BYTES, RATE, SILENCE, Voice
 from aoba_runtime.audio_tones import Tone
@@ -226,6 +232,19 @@ async def test_the_reports_count_what_was_sent() -> None:
         assert abs(told.remoteTimestamp.timestamp() - time.time()) < PATIENCE
 
 
+async def test_a_report_that_came_before_it_was_asked_for_is_no_time() -> None:
+    """A peer's clock may be anything, and ours may be set back."""
+    async with call() as (caller, _):
+        sender = caller.session._transceiver.sender
+        vars(sender)["_RTCRtpSender__lsr"] = 1
+        vars(sender)["_RTCRtpSender__lsr_time"] = time.time()
+        told = RtcpReceiverInfo(sender._ssrc, 0, 0, 0, 0, lsr=1, dlsr=2**32 - 1)
+        await sender._handle_rtcp_packet(RtcpRrPacket(ssrc=1, reports=[told]))
+        stats = await caller.session.stats()
+        assert stats.round_trip_time == 0
+        assert stats.mos is not None and stats.mos > 4
+
+
 async def test_a_clock_that_was_held_up_leaves_frames_out() -> None:
     timestamps: list[int] = []
     done = asyncio.Event()
@@ -249,6 +268,24 @@ async def test_a_clock_that_was_held_up_leaves_frames_out() -> None:
     assert clock.left_out >= 0.8 * BEHIND * 50
     clock.start()
     assert clock._timer is not None and clock._timer.cancelled()
+
+
+async def test_a_tick_that_breaks_off_is_not_repeated() -> None:
+    timestamps: list[int] = []
+    done = asyncio.Event()
+
+    def tick(timestamp: int) -> None:
+        timestamps.append(timestamp)
+        if len(timestamps) == 3:
+            clock.stop()
+            done.set()
+        raise asyncio.CancelledError
+
+    clock = Clock(tick)
+    clock.start()
+    asyncio.get_running_loop().set_exception_handler(lambda loop, context: None)
+    await asyncio.wait_for(done.wait(), PATIENCE)
+    assert timestamps == sorted(set(timestamps))
 
 
 @pytest.fixture

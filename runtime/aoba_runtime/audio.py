@@ -21,6 +21,9 @@ FRAME_BYTES: Final = 2 * FRAME
 FRAME_SECONDS: Final = FRAME / RATE
 SILENCE: Final = bytes(FRAME_BYTES)
 
+_FAILURES: Final = (Exception, asyncio.CancelledError)
+"""What a source or sink may raise; a cancelled future that it asks for its result cancels nobody."""
+
 logger = logging.getLogger(__name__)
 
 
@@ -131,7 +134,7 @@ class Voice:
             return SILENCE
         try:
             frame = self._source.read()
-        except Exception:
+        except _FAILURES:
             logger.exception("the source failed; silence is sent instead")
             frame = None
         if frame is None:
@@ -144,7 +147,7 @@ class Voice:
         for sink in tuple(sinks):
             try:
                 sink.write(frame)
-            except Exception:
+            except _FAILURES:
                 logger.exception("a sink failed; it hears no more")
                 sinks.remove(sink)
                 _close(sink)
@@ -153,5 +156,5 @@ class Voice:
 def _close(end: Source | Sink) -> None:
     try:
         end.close()
-    except Exception:
+    except _FAILURES:
         logger.exception("%s could not be closed", type(end).__name__)

@@ -169,8 +169,8 @@ class RtcSession:
         report = await self._transceiver.sender.getStats()
         sent, round_trip = 0, None
         for one in report.values():
-            if isinstance(one, RTCRemoteInboundRtpStreamStats):
-                round_trip = one.roundTripTime
+            if isinstance(one, RTCRemoteInboundRtpStreamStats) and one.roundTripTime is not None:
+                round_trip = max(0.0, one.roundTripTime)  # it is counted by two clocks
             sent = max(sent, getattr(one, "packetsSent", 0) if one.type == "outbound-rtp" else 0)
         arrivals = self._playout.arrivals
         loss = arrivals.loss(asyncio.get_running_loop().time())

@@ -26,7 +26,7 @@ class Clock:
 
     @property
     def due(self) -> float:
-        """When the frame of the running tick was due, in the event loop's time."""
+        """When the next frame is due, in the event loop's time."""
         return self._start + self._frames * FRAME_SECONDS
 
     def start(self) -> None:
@@ -49,6 +49,6 @@ class Clock:
             self._frames += missed
             self.left_out += missed
         timestamp = self._frames * FRAME
-        self._timer = loop.call_at(self.due + FRAME_SECONDS, self._turn, loop)
+        self._frames += 1  # before the tick, which may break off or stop us
+        self._timer = loop.call_at(self.due, self._turn, loop)
         self._tick(timestamp)
-        self._frames += 1
