@@ -15,9 +15,11 @@ from hypothesis import settings
 
 # Helpers assert for the modules that import them, and what failed is told as in those.
 pytest.register_assert_rewrite(
-    "breaking_pair",
+    "actions",
+    "bombs",
     "call_ends",
-    "cli_runs",
+    "call_world",
+    "corpus",
     "devserver_peer",
     "outputs",
     "phone_pair",

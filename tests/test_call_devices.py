@@ -6,7 +6,7 @@ import pytest
 from aoba_runtime.call import Accepted, Party, Ringing, Send, State
 from aoba_runtime.errors import UnknownCall
 from aoba_runtime.signals import Accept, Busy, EndReason, Hangup, MuteChange, Reject, Signal
-from call_ends import WALL, alice, bob, how, world
+from call_ends import WALL, alice, how, world
 from call_world import Device, World
 
 

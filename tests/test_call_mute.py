@@ -7,31 +7,13 @@ from aoba_runtime.call import RemoteMuted
 from aoba_runtime.call_effects import Send
 from aoba_runtime.errors import AckTimeout, Fault, PeerUnavailable
 from aoba_runtime.signals import MuteChange
+from call_ends import alice, bob, talk, world
 from call_world import ACK_TIMEOUT, Device, World
 
 
 @pytest.fixture
-def world() -> World:
-    return World()
-
-
-@pytest.fixture
-def alice(world: World) -> Device:
-    return world.device("alice@x/1")
-
-
-@pytest.fixture
-def bob(world: World) -> Device:
-    return world.device("bob@x/1")
-
-
-@pytest.fixture
 def call_id(world: World, alice: Device, bob: Device) -> str:
-    call_id = alice.dial("bob@x")
-    world.pass_(1)
-    bob.run(bob.line.accept(call_id, world.now))
-    world.pass_(1)
-    return call_id
+    return talk(world, alice, bob)
 
 
 def mute(world: World, device: Device, call_id: str, muted: bool) -> None:
