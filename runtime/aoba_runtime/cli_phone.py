@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import warnings
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import TYPE_CHECKING, Final, TypeVar
 
@@ -353,6 +354,7 @@ def _on_signals(stop: asyncio.Event) -> None:
 
     def asked() -> None:
         if stop.is_set():
+            warnings.simplefilter("ignore", ResourceWarning)  # what is open ends with the process
             task.cancel()
         stop.set()
 
