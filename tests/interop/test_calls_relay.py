@@ -1,4 +1,4 @@
-"""Calls through a TURN relay alone (coturn, over UDP and TCP), and ICE servers that do not help: what users see, and when.
+"""Calls through a TURN relay alone (coturn, over UDP, TCP and TLS), and ICE servers that do not help: what users see, and when.
 
 Real voice throughout; the development server carries the signals. `-s` prints the times that were measured.
 """
@@ -9,6 +9,7 @@ import asyncio
 import socket
 import time
 from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -27,8 +28,10 @@ HERE: Final = ("127.0.0.1",)
 
 
 @pytest.fixture(scope="module")
-def relay(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningCoturn]:
-    with coturn(tmp_path_factory.mktemp("relay")) as running:
+def relay(
+    tmp_path_factory: pytest.TempPathFactory, pair: tuple[Path, Path]
+) -> Iterator[RunningCoturn]:
+    with coturn(tmp_path_factory.mktemp("relay"), pair) as running:
         yield running
 
 
@@ -63,7 +66,14 @@ async def fails(caller: Member, callee: Member) -> tuple[float, Ended]:
     return time.monotonic() - began, await soon(call.ended)
 
 
-@pytest.mark.parametrize("transport", ["udp", "tcp"])
+@pytest.fixture
+def trusting(pair: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever looks up whom to trust finds the relay's certificate."""
+    monkeypatch.setenv("SSL_CERT_FILE", str(pair[0]))
+
+
+@pytest.mark.parametrize("transport", ["udp", "tcp", "tls"])
+@pytest.mark.usefixtures("trusting")
 async def test_both_ends_through_the_relay_alone(
     place: devserver.Server, relay: RunningCoturn, transport: str
 ) -> None:
@@ -190,3 +200,50 @@ async def test_a_server_that_does_not_help_holds_nothing_up(
         print(f"one TURN password wrong, another right: connected after {seconds:.2f} s")
         await both_hear(ours, theirs)
         assert seconds < 4
+
+
+async def test_a_relay_with_a_certificate_that_nobody_trusts(
+    place: devserver.Server, relay: RunningCoturn
+) -> None:
+    async with (
+        party(place, "alice", media=voice(440, relayed(server(relay, "tls")))) as alice,
+        party(place, "bob", hz=1000) as bob,
+    ):
+        _, ended = await fails(alice, bob)
+        assert ended.reason is EndReason.FAILED
+        assert ended.why == (
+            f"no TURN server gave a relay address: {relay.url('tls')}:"
+            " its certificate is not trusted: self-signed certificate"
+        )
+
+
+LOST = "the connection to the TURN server was lost"
+SILENT = "nothing came from the peer for 2 s"
+
+
+@pytest.mark.parametrize("transport, why", [("udp", SILENT), ("tcp", LOST), ("tls", LOST)])
+@pytest.mark.usefixtures("trusting")
+async def test_a_relay_that_dies_in_the_call(
+    place: devserver.Server,
+    tmp_path: Path,
+    pair: tuple[Path, Path],
+    transport: str,
+    why: str,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """The call has failed, however the relay was reached; it is not the peer who ended it."""
+    async with coturn(tmp_path, pair) as relay:
+        options = replace(relayed(server(relay, transport)), fail_after=2.0)
+        async with (
+            party(place, "alice", media=voice(440, options)) as alice,
+            party(place, "bob", media=voice(1000, options)) as bob,
+        ):
+            ours, theirs = await talk(alice, bob)
+            await both_hear(ours, theirs)
+            began = time.monotonic()
+            await relay.kill()
+            ended = [await soon(call.ended) for call in (ours, theirs)]
+            print(f"the relay died ({transport}): over after {time.monotonic() - began:.2f} s")
+            assert {one.reason for one in ended} == {EndReason.FAILED}
+            assert why in {one.why for one in ended}
+    assert {record.name for record in caplog.records} <= {"aoba_runtime"}

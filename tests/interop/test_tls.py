@@ -1,4 +1,4 @@
-"""TLS as in production: wss:// on real servers and turns: on coturn, with certificates that are trusted and that are not."""
+"""TLS as in production: wss:// on real servers, with certificates that are trusted and that are not."""
 
 from __future__ import annotations
 
@@ -6,28 +6,19 @@ import asyncio
 import os
 import ssl
 import sys
-import time
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from certificates import certify
-from interop.calls import both_hear, over, party, soon, talk, voice
-from interop.servers import RunningCoturn, RunningServer, coturn, ejabberd, prosody
+from interop.calls import both_hear, over, party, soon
+from interop.servers import RunningServer, ejabberd, prosody
 
 from aoba_runtime import devserver, xmpp
 from aoba_runtime.links import ConnectFailed
 from aoba_runtime.phone_events import EndReason, Party
-from aoba_runtime.rtc import IceServer, RtcOptions, RtcSession
 
 pytestmark = pytest.mark.interop
-
-
-@pytest.fixture(scope="module")
-def pair(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
-    """Certificate and key of 127.0.0.1, which nobody trusts unasked."""
-    return certify(tmp_path_factory.mktemp("tls"), "127.0.0.1")
 
 
 @pytest.fixture(scope="module", params=[prosody, ejabberd], ids=["prosody", "ejabberd"])
@@ -37,14 +28,6 @@ def server(
     pair: tuple[Path, Path],
 ) -> Iterator[RunningServer]:
     with request.param(tmp_path_factory.mktemp("server"), tls=pair) as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def relay(
-    tmp_path_factory: pytest.TempPathFactory, pair: tuple[Path, Path]
-) -> Iterator[RunningCoturn]:
-    with coturn(tmp_path_factory.mktemp("relay"), pair) as running:
         yield running
 
 
@@ -105,78 +88,3 @@ async def test_what_is_wrong_with_the_tls_of_a_server_is_said(
                 async with xmpp.connect(url, server.token("alice"), ssl=context):
                     pass
             assert str(refused.value).startswith(why)
-
-
-def relayed(relay: RunningCoturn, transport: str) -> RtcOptions:
-    one = IceServer(relay.url(transport), relay.user, relay.password)
-    return RtcOptions(ice_servers=(one,), relay_only=True, local_addresses=("127.0.0.1",))
-
-
-async def test_a_call_through_a_relay_over_tls(
-    relay: RunningCoturn, pair: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("SSL_CERT_FILE", str(pair[0]))
-    options = relayed(relay, "tls")
-    async with (
-        devserver.serve(port=0) as place,
-        party(place, "alice", media=voice(440, options)) as alice,
-        party(place, "bob", media=voice(1000, options)) as bob,
-    ):
-        began = time.monotonic()
-        ours, theirs = await talk(alice, bob)
-        print(f"relay only over TLS: connected after {time.monotonic() - began:.2f} s")
-        await both_hear(ours, theirs)
-        for call in (ours, theirs):
-            assert isinstance(session := call.session, RtcSession)
-            connection = session._gatherer._connection
-            assert [one.type for one in connection.local_candidates] == ["relay"]
-        ours.hangup()
-        assert await over(theirs) == (EndReason.COMPLETED, Party.REMOTE)
-
-
-async def test_a_relay_with_a_certificate_that_nobody_trusts(relay: RunningCoturn) -> None:
-    async with (
-        devserver.serve(port=0) as place,
-        party(place, "alice", media=voice(440, relayed(relay, "tls"))) as alice,
-        party(place, "bob", hz=1000) as bob,
-    ):
-        call = await alice.phone.dial(bob.account)
-        (await bob.rung()).accept()
-        ended = await soon(call.ended)
-        assert ended.reason is EndReason.FAILED
-        assert ended.why == (
-            f"no TURN server gave a relay address: {relay.url('tls')}:"
-            " its certificate is not trusted: self-signed certificate"
-        )
-
-
-LOST = "the connection to the TURN server was lost"
-SILENT = "nothing came from the peer for 2 s"
-
-
-@pytest.mark.parametrize("transport, why", [("udp", SILENT), ("tcp", LOST), ("tls", LOST)])
-async def test_a_relay_that_dies_in_the_call(
-    tmp_path: Path,
-    pair: tuple[Path, Path],
-    transport: str,
-    why: str,
-    monkeypatch: pytest.MonkeyPatch,
-    caplog: pytest.LogCaptureFixture,
-) -> None:
-    """The call has failed, however the relay was reached; it is not the peer who ended it."""
-    monkeypatch.setenv("SSL_CERT_FILE", str(pair[0]))
-    async with coturn(tmp_path, pair) as relay, devserver.serve(port=0) as place:
-        options = replace(relayed(relay, transport), fail_after=2.0)
-        async with (
-            party(place, "alice", media=voice(440, options)) as alice,
-            party(place, "bob", media=voice(1000, options)) as bob,
-        ):
-            ours, theirs = await talk(alice, bob)
-            await both_hear(ours, theirs)
-            began = time.monotonic()
-            await relay.kill()
-            ended = [await soon(call.ended) for call in (ours, theirs)]
-            print(f"the relay died ({transport}): over after {time.monotonic() - began:.2f} s")
-            assert {one.reason for one in ended} == {EndReason.FAILED}
-            assert why in {one.why for one in ended}
-    assert {record.name for record in caplog.records} <= {"aoba_runtime"}
