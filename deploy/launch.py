@@ -65,6 +65,19 @@ class Options:
         return f"{'wss' if self.tls_cert else 'ws'}://{self.bind}:{self.port}{PATH}"
 
 
+def add_tls(parser: argparse.ArgumentParser, scheme: str) -> None:
+    """The options of a server that can speak TLS, which its URLs then say by `scheme`."""
+    parser.add_argument("--tls-cert", type=Path, help=f"certificate chain, for {scheme}")
+    parser.add_argument("--tls-key", type=Path, help="its private key")
+
+
+def tls_of(parser: argparse.ArgumentParser, chosen: argparse.Namespace) -> tuple[Path, Path] | None:
+    """Certificate chain and private key, where both were given; ends the program where one was."""
+    if (chosen.tls_cert is None) != (chosen.tls_key is None):
+        parser.error("--tls-cert and --tls-key belong together")
+    return (chosen.tls_cert.absolute(), chosen.tls_key.absolute()) if chosen.tls_cert else None
+
+
 def options(name: str, description: str, *, inner: int = 0, cluster: bool = False) -> Options:
     """Read the command line and the AOBA_ variables; create the state folder and, where missing, the secret."""
     env = os.environ.get
@@ -101,8 +114,7 @@ def options(name: str, description: str, *, inner: int = 0, cluster: bool = Fals
         default=int(env("AOBA_RATE", "256")),
         help="kB/s one client may send [AOBA_RATE]",
     )
-    add("--tls-cert", type=Path, default=None, help="certificate chain, for wss://")
-    add("--tls-key", type=Path, default=None, help="its private key")
+    add_tls(parser, "wss://")
     if inner:
         add(
             "--inner-port",
@@ -120,8 +132,7 @@ def options(name: str, description: str, *, inner: int = 0, cluster: bool = Fals
             help="also give each node an address of its own, for tests; repeat per node",
         )
     chosen = parser.parse_args()
-    if (chosen.tls_cert is None) != (chosen.tls_key is None):
-        parser.error("--tls-cert and --tls-key belong together")
+    tls_cert, tls_key = tls_of(parser, chosen) or (None, None)
     inner_ports: list[int] = chosen.inner_port if inner else []
     if inner and not inner_ports:
         inner_ports = list(range(chosen.port + 1, chosen.port + 1 + inner))
@@ -142,8 +153,8 @@ def options(name: str, description: str, *, inner: int = 0, cluster: bool = Fals
         issuer=chosen.issuer,
         audience=chosen.audience,
         rate=chosen.rate,
-        tls_cert=chosen.tls_cert and chosen.tls_cert.absolute(),
-        tls_key=chosen.tls_key and chosen.tls_key.absolute(),
+        tls_cert=tls_cert,
+        tls_key=tls_key,
         inner_ports=tuple(inner_ports),
         node_ports=tuple(chosen.node_port) if cluster else (),
     )

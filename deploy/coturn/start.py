@@ -85,8 +85,7 @@ def options() -> Options:
         metavar="IP",
         help="the public address, where this machine stands behind NAT",
     )
-    add("--tls-cert", type=Path, default=None, help="certificate chain, for turns:")
-    add("--tls-key", type=Path, default=None, help="private key, for turns:")
+    launch.add_tls(parser, "turns:")
     add(
         "--tls-port",
         type=int,
@@ -105,8 +104,7 @@ def options() -> Options:
         first, last = (int(part) for part in chosen.relay_ports.split("-"))
     except ValueError as error:
         parser.error(f"--bind is an address and --relay-ports are two numbers: {error}")
-    if (chosen.tls_cert is None) != (chosen.tls_key is None):
-        parser.error("--tls-cert and --tls-key belong together")
+    tls = launch.tls_of(parser, chosen)
     state: Path = chosen.state.absolute()
     state.mkdir(parents=True, exist_ok=True, mode=0o700)
     password_file = (chosen.password_file or state / "password").absolute()
@@ -119,7 +117,7 @@ def options() -> Options:
         password_file,
         (first, last),
         chosen.external,
-        (chosen.tls_cert.absolute(), chosen.tls_key.absolute()) if chosen.tls_cert else None,
+        tls,
         chosen.tls_port,
         state,
     )
