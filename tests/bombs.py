@@ -139,9 +139,9 @@ BOMBS: Final[Mapping[str, tuple[str, Callable[[], str]]]] = {
 def runs(*, quick: bool) -> Iterator[Run]:
     """Each document, in a process that has all imported already; `quick` is content to see that there is an end."""
     import black  # noqa: F401  (imported before the first document, so that none is charged with it)
-    import datamodel_code_generator  # noqa: F401
-    import jsonschema  # noqa: F401
-    from aoba_gen import cli, render, values  # noqa: F401
+    import datamodel_code_generator  # noqa: F401  (likewise)
+    import jsonschema  # noqa: F401  (likewise)
+    from aoba_gen import cli, render, values  # noqa: F401  (likewise)
 
     call = ("spec.yaml", "-o", "out", "--package", "bomb")
     with tempfile.TemporaryDirectory() as folder:

@@ -162,7 +162,7 @@ def _stop(*_: object) -> None:
 def run(count: int, seed: int) -> list[tuple[bytes, str]]:
     """The documents that break a promise, among so many that come from the seed."""
     import black  # noqa: F401  (imported before the first document, so that none waits for it)
-    import datamodel_code_generator  # noqa: F401
+    import datamodel_code_generator  # noqa: F401  (likewise)
 
     signal.signal(signal.SIGVTALRM, _stop)
     documents, found, chance = seeds(), [], random.Random(seed)
