@@ -40,7 +40,7 @@ def test_a_bomb_ends(ended: dict[str, Run], name: str) -> None:
 
 
 def test_every_limit_of_a_document_has_a_bomb() -> None:
-    """`remote` and `wait` need a host, and are in test_access."""
+    """`remote` and `wait` need a host, and are in test_remote."""
     from aoba_gen.limits import NAMES
 
     told = {rule.removeprefix("limit-") for rule, _ in BOMBS.values() if rule.startswith("limit-")}
