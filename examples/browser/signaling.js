@@ -6,6 +6,8 @@ const CALL = 'urn:xmpp:call:0';
 const DISCO = 'http://jabber.org/protocol/disco#info';
 const ACK_MILLISECONDS = 10_000;
 const RETRY_MILLISECONDS = 1_000;
+const LOGIN_MILLISECONDS = 10_000; // from the first packet to the JID
+const FIRST_ATTEMPTS = 3;
 
 /** The stanza error (RFC 6120, section 8.3) that refuses a signal. */
 export class Refusal extends Error {
@@ -36,6 +38,9 @@ export class Signaling {
     this.onSignal = onSignal;
     this.onState = onState;
     this.isWanted = true;
+    this.farewell = 'offline';
+    this.attempts = 0;
+    this.timer = null; // of the attempt under way, or of the next one
     this.arrived = Promise.resolve();
     document.cookie = `auth_token=${token}; path=/; SameSite=Strict`;
     this.connection = new Strophe.Connection(url, {
@@ -47,6 +52,7 @@ export class Signaling {
 
   close() {
     this.isWanted = false;
+    clearTimeout(this.timer);
     this.connection.disconnect('the page says goodbye');
     document.cookie = 'auth_token=; path=/; max-age=0';
   }
@@ -63,14 +69,23 @@ export class Signaling {
 
   #connect() {
     const token = null; // it travels in the cookie
+    this.attempts += 1;
+    if (!this.jid) this.onState('connecting …', false);
+    this.#later(LOGIN_MILLISECONDS, () => this.connection.disconnect('no answer in time'));
     // SASL EXTERNAL then names our account. Strophe could not leave it out: it cannot write or read the "=" that stands for
     // nothing (RFC 6120, section 6.4), with which Prosody asks.
     this.connection.connect(this.account, token, (status, why) => this.#changed(status, why));
   }
 
+  #later(milliseconds, step) {
+    clearTimeout(this.timer);
+    this.timer = setTimeout(step, milliseconds);
+  }
+
   #changed(status, why) {
     const { AUTHFAIL, CONNECTED, DISCONNECTED } = Strophe.Status;
     if (status === CONNECTED) {
+      clearTimeout(this.timer);
       this.jid = this.connection.jid;
       this.connection.addHandler((stanza) => this.#arrives(stanza), CALL, 'iq', 'set'); // a cut took them away
       this.connection.addHandler((stanza) => this.#tellFeatures(stanza), DISCO, 'iq', 'get');
@@ -78,14 +93,16 @@ export class Signaling {
       this.onState(`online as ${this.jid}`, true);
     } else if (status === AUTHFAIL) {
       this.isWanted = false;
-      this.onState(`not let in: ${why ?? 'the token is not taken'}`, false);
+      this.farewell = `not let in: ${why ?? 'the token is not taken'}`;
     } else if (status === DISCONNECTED) {
-      // A browser does not tell a page why the server refused (401 for a bad token).
-      if (this.isWanted && !this.jid) this.onState('could not connect: look at the address and the token', false);
-      else if (!this.isWanted) this.onState('offline', false);
+      // A browser does not tell a page why the server refused (401 for a bad token), so the first attempts are counted.
+      clearTimeout(this.timer);
+      const isHopeless = !this.jid && this.attempts >= FIRST_ATTEMPTS;
+      if (!this.isWanted) this.onState(this.farewell, false);
+      else if (isHopeless) this.onState('could not connect: look at the address and the token', false);
       else {
-        this.onState('offline, trying again …', true);
-        setTimeout(() => this.isWanted && this.#connect(), RETRY_MILLISECONDS);
+        this.onState('offline, trying again …', this.jid !== '');
+        this.#later(RETRY_MILLISECONDS, () => this.#connect());
       }
     }
   }

@@ -38,7 +38,7 @@ ARGUMENTS = [
     "--use-fake-device-for-media-stream",
     "--use-fake-ui-for-media-stream",
 ]
-SECONDS = 20.0
+SECONDS = 60.0
 
 _HEARS = """async () => {
   const stream = window.phone.call.remote;
@@ -71,9 +71,20 @@ class BrowserPhone:
         await self.page.wait_for_selector(f"body[data-state={wanted}]", timeout=seconds * 1000)
 
     async def link(self, wanted: str, seconds: float = SECONDS) -> None:
-        """Wait until what carries the signals is "online" or "offline"."""
+        """Wait until the line about what carries the signals begins with "online", "offline", ...; tells what it said instead."""
+        from playwright.async_api import TimeoutError
+
         shown = f"document.getElementById('connection').textContent.startsWith('{wanted}')"
-        await self.page.wait_for_function(shown, timeout=seconds * 1000)
+        try:
+            await self.page.wait_for_function(shown, timeout=seconds * 1000)
+        except TimeoutError as error:
+            said = await self.page.inner_text("body")
+            raise AssertionError(f"no {wanted!r} but {said!r}, errors {self.errors}") from error
+
+    async def login(self, token: str) -> None:
+        """Paste a token and press the button."""
+        await self.page.fill("#token", token)
+        await self.page.click("#login button")
 
     async def dial(self, jid: str) -> None:
         """Type a JID and call it."""
@@ -114,7 +125,15 @@ class Browser:
     async def phone(
         self, url: str, token: str, *, tone: int = 600, dark: bool = False
     ) -> BrowserPhone:
-        """A page of its own, logged in at the server `url` and speaking with a tone of `tone` Hz.
+        """A page of its own, logged in at the server `url` and speaking with a tone of `tone` Hz."""
+        phone = await self.login(url, token, tone=tone, dark=dark)
+        await phone.link("online")
+        return phone
+
+    async def login(
+        self, url: str, token: str, *, tone: int = 600, dark: bool = False
+    ) -> BrowserPhone:
+        """A page of its own whose button "Log in" was pressed.
 
         The page and the server must have one host name, since the token travels in a cookie.
         """
@@ -128,10 +147,10 @@ class Browser:
         page.on("pageerror", lambda error: errors.append(str(error)))
         query = urlencode({"url": url, "tone": tone})
         await page.goto(f"http://{urlsplit(url).hostname}:{self._port}/?{query}")
-        await page.fill("#token", token)
-        await page.click("#login button")
-        await page.wait_for_selector("body.in", timeout=SECONDS * 1000)
-        return BrowserPhone(page, errors)
+        await page.wait_for_function("window.phone")  # the page's script runs
+        phone = BrowserPhone(page, errors)
+        await phone.login(token)
+        return phone
 
 
 class _Handler(SimpleHTTPRequestHandler):

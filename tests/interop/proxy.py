@@ -12,20 +12,19 @@ class Proxy:
     """Passes bytes between clients and one server, until told otherwise; `url` is the server's URL through it.
 
     `delay` is in seconds and holds for every chunk from then on. Stalled bytes are kept and pass on afterwards, as they
-    do in a network that comes back.
+    do in a network that comes back. The next `refuses` connections are reset as they come.
     """
 
     def __init__(self, url: str) -> None:
         self._target = urlsplit(url)
         self.delay = 0.0
-        self.accepted = 0
+        self.refuses = 0
         self.cuts = 0
         self._flows = asyncio.Event()
         self._flows.set()
         self._pipes: set[asyncio.Task[None]] = set()
         self._writers: set[asyncio.StreamWriter] = set()
         self._server: asyncio.Server | None = None
-        self._accepts = True
 
     @property
     def url(self) -> str:
@@ -67,7 +66,10 @@ class Proxy:
         self._flows.set()
 
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self.accepted += 1
+        if self.refuses:
+            self.refuses -= 1
+            writer.transport.abort()
+            return
         task = asyncio.current_task()
         assert task is not None
         self._pipes.add(task)

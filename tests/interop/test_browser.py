@@ -1,4 +1,4 @@
-"""The page of examples/browser in a real Chromium: two pages, one of them dark, call each other."""
+"""The page of examples/browser in a real Chromium: it is let in or not, and two pages, one of them dark, call each other."""
 
 from __future__ import annotations
 
@@ -36,3 +36,14 @@ async def test_two_pages_call_each_other(place: Place, page_port: int) -> None:
         assert re.match(r"bob@localhost: completed, 0:\d\d", await alice.log())
         assert re.match(r"alice@localhost: completed, 0:\d\d", await bob.log())
         assert alice.errors == bob.errors == []
+
+
+async def test_a_token_that_opens_nothing(place: Place, page_port: int) -> None:
+    async with browser(page_port) as chromium:
+        page = await chromium.login(place.url, place.token("alice") + "x")
+        await page.link("could not connect: look at the address and the token")
+        await page.login("rubbish")
+        assert (await page.log()).startswith("That is no token")
+        await page.login(place.token("alice"))
+        await page.link("online as alice@localhost/")
+        assert page.errors == []

@@ -83,7 +83,7 @@ async def test_browser_and_python_call_each_other(place: Place, page_port: int) 
 
 
 async def test_the_page_is_cut_off_and_closed(place: Place, page_port: int) -> None:
-    """While it rings, in the call, and as its tab is closed; the peer is a Python phone."""
+    """As it logs in, while it rings, in the call, and as its tab is closed; the peer is a Python phone."""
     media = voice(1000, RtcOptions(local_addresses=addresses_for(place.url)))
     async with (
         Proxy(place.url) as proxy,
@@ -91,6 +91,7 @@ async def test_the_page_is_cut_off_and_closed(place: Place, page_port: int) -> N
         party(place, "bob", media=media) as bob,
     ):
         url = proxy.url.replace("127.0.0.1", "localhost")
+        proxy.refuses = 2
         page = await chromium.phone(url, place.token("tab"), tone=600)
         call = await bob.phone.dial("tab@localhost")
         await page.state("ringing")
