@@ -84,7 +84,7 @@ class Peer:
 
     async def recv(self, expected: str | None = None) -> Element:
         """The next frame; a root, its namespace and its `expected` tag are looked at here."""
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             frame = await self.socket.recv()
         assert isinstance(frame, str)
         assert frame.startswith("<") and frame.endswith(">")

@@ -72,7 +72,7 @@ async def phones(
     near.join(far)
     voices = FakeMedia(connects=connects), FakeMedia()
     options: dict[str, Any] = {"ring_time": ring_time, "connect_time": connect_time}
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         async with (
             AobaVoiceCallSignalingClient(near) as alice,
             AobaVoiceCallSignalingClient(far) as bob,

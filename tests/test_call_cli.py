@@ -56,7 +56,7 @@ class Serving:
     def stop(self, number: int) -> tuple[int, str, str]:
         """Its exit code, and what else it printed."""
         self.process.send_signal(number)
-        out, err = self.process.communicate(timeout=10)
+        out, err = self.process.communicate(timeout=30)
         return self.process.returncode, out, err
 
 
@@ -149,7 +149,7 @@ def test_stops_cleanly_with_clients_on(
             return client.close_code
 
     assert asyncio.run(stay()) == 1001
-    out, err = serving.process.communicate(timeout=10)
+    out, err = serving.process.communicate(timeout=30)
     assert (serving.process.returncode, out) == (0, "")
     assert "Traceback" not in err and "Warning" not in err
 
@@ -236,7 +236,7 @@ def test_ctrl_c_while_it_starts(environment: dict[str, str], tmp_path: Path) -> 
     ) as process:
         assert process.stdout is not None and process.stdout.readline() == "importing\n"
         process.send_signal(signal.SIGINT)
-        _, err = process.communicate(timeout=10)
+        _, err = process.communicate(timeout=30)
     assert (process.returncode, err) == (-signal.SIGINT, "")
 
 

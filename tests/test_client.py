@@ -193,7 +193,7 @@ async def test_a_handler_may_send_and_wait(ends: Ends) -> None:
             done.set()
 
     await ends.alice.send_ping(Ping(number=1))
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         await done.wait()
 
 

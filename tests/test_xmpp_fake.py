@@ -27,7 +27,7 @@ STREAM = "http://etherx.jabber.org/streams"
 SM = "urn:xmpp:sm:3"
 STANZAS = "urn:ietf:params:xml:ns:xmpp-stanzas"
 CALL = "{urn:xmpp:call:0}call"
-WITHIN = 8.0
+WITHIN = 30.0
 
 
 def jwt_of(user: str) -> str:

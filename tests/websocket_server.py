@@ -57,11 +57,11 @@ class Server:
                 self.received.put_nowait(frame)
 
     async def next(self) -> str | bytes:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             return await self.received.get()
 
     async def connected(self) -> ServerConnection:
-        async with asyncio.timeout(8):
+        async with asyncio.timeout(30):
             return await self.connections.get()
 
 
@@ -108,7 +108,7 @@ class Events:
         self.all.append(event)
         self._queue.put_nowait(event)
 
-    async def next(self, kind: type[Any], within: float = 8.0) -> Any:
+    async def next(self, kind: type[Any], within: float = 30.0) -> Any:
         """The next event of a kind; others are passed over."""
         async with asyncio.timeout(within):
             while not isinstance(event := await self._queue.get(), kind):
@@ -118,7 +118,7 @@ class Events:
 
 async def soon(awaitable: Awaitable[T]) -> T:
     """What is awaited, or a failed test."""
-    return await asyncio.wait_for(awaitable, 8)
+    return await asyncio.wait_for(awaitable, 30)
 
 
 def outgoing(text: str = "{}") -> Outgoing:

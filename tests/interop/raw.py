@@ -55,7 +55,7 @@ class Raw:
     async def receive(self) -> Element:
         """The next frame that is not about acknowledgements."""
         while True:
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(30):
                 element = ElementTree.fromstring(await self.socket.recv())
             if element.tag == f"{{{SM}}}r":
                 await self.send(f"<a xmlns='{SM}' h='{self.handled}'/>")

@@ -22,7 +22,7 @@ from .test_xmpp_calls import SDP
 
 pytestmark = pytest.mark.interop
 
-WITHIN = 10.0
+WITHIN = 30.0
 
 
 @dataclass

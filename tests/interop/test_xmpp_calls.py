@@ -28,7 +28,7 @@ from .servers import RunningServer, ejabberd, prosody
 pytestmark = pytest.mark.interop
 
 SDP = "v=0\r\no=- 1 2 IN IP4 127.0.0.1\r\ns=é<&>]]>\U0001f600\r\n" + "a=candidate:x\r\n" * 300
-WITHIN = 10.0
+WITHIN = 30.0
 
 
 @pytest.fixture(scope="module", params=[prosody, ejabberd], ids=["prosody", "ejabberd"])
