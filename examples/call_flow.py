@@ -127,9 +127,9 @@ class Drawn(loopback.Endpoint):
         spent = f"{(time.perf_counter() - begun) * 1000:.2f} ms"
         signal = decode(message.data)
         step = self.steps.setdefault(signal.type, len(self.steps) + 1)
-        arrow = "─" * 59 + "►" if self.name.startswith("alice") else "◄" + "─" * 59
+        arrow = "─" * 63 + "►" if self.name.startswith("alice") else "◄" + "─" * 63
         what = f"{step}. {signal.type}  {detail(signal)}"
-        self.diagram[place] = f"{what:<52}{spent:>8}\n{arrow}"
+        self.diagram[place] = f"{what:<53}{spent:>11}\n{arrow}"
 
 
 async def main() -> None:
@@ -139,8 +139,8 @@ async def main() -> None:
         ended = take_calls(bob)
         await call(alice, Drawn.diagram)
         hangup = await ended.get()
-    print(f"{near.name:<49}{far.name:>19}")
-    print(*(f"  │  {row:60}  │" for row in "\n\n".join(Drawn.diagram).splitlines()), sep="\n")
+    print(f"{near.name:<53}{far.name:>19}")
+    print(*(f"  │  {row:64}  │" for row in "\n\n".join(Drawn.diagram).splitlines()), sep="\n")
     print(f"Call {hangup.call_id} is over. Every arrow was acknowledged by the other end.")
 
 

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import re
 import runpy
 import subprocess
 import sys
+import uuid
 from pathlib import Path
 from typing import Any
 
 import pytest
 from aoba_runtime import Outgoing, PeerUnavailable
-from aoba_voice_call_signaling import models
-from aoba_voice_call_signaling.messages import CALL_ACCEPT
+from aoba_voice_call_signaling import AobaVoiceCallSignalingClient, models
+from aoba_voice_call_signaling.messages import CALL_ACCEPT, CALL_ICE_CANDIDATE
 
 CLEAN = {"PYTHONDONTWRITEBYTECODE": "1", "PYTHONUTF8": "1"}
 RIGHT, LEFT = "►", "◄"
@@ -28,7 +30,7 @@ CALL = [
     ("7", "call:hangup", RIGHT),
 ]
 ARROW = re.compile(
-    r"^  │  (\d)\. (call:[a-z-]+)  (.*?) +\d+\.\d\d ms  │\n  │  (◄?)─{59}(►?)  │$", re.MULTILINE
+    r"^  │  (\d)\. (call:[a-z-]+)  (.*?) +\d+\.\d\d ms  │\n  │  (◄?)─{63}(►?)  │$", re.MULTILINE
 )
 
 
@@ -62,7 +64,7 @@ def test_the_demo_draws_the_whole_call(root: Path, fresh: Path) -> None:
     assert drawn.count("no more") == 2
     assert "completed, after 0 s" in drawn
     rows = [line for line in drawn.splitlines() if line.startswith("  │")]
-    assert {len(row) for row in rows} == {68}
+    assert {len(row) for row in rows} == {72}
 
 
 async def test_a_signal_that_nobody_takes_gets_no_arrow(root: Path) -> None:
@@ -73,6 +75,24 @@ async def test_a_signal_that_nobody_takes_gets_no_arrow(root: Path) -> None:
     with pytest.raises(PeerUnavailable):
         await near.send(Outgoing(CALL_ACCEPT.encode(accept)))
     assert near.diagram == [""]
+
+
+async def test_a_slow_acknowledgement_has_its_place(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    demo: dict[str, Any] = runpy.run_path(str(root / "examples" / "call_flow.py"))
+    near, far = demo["Drawn"]("alice@localhost/web", 10), demo["Drawn"]("bob@localhost/phone", 10)
+    near.join(far)
+    near.diagram.clear()
+    *_, payload, _ = demo["candidates"]("192.0.2.99", "198.51.100.23")
+    candidate = models.CallIceCandidate(call_id=str(uuid.uuid4()), payload=payload)
+    clock = itertools.count(0, 12.34567)
+    monkeypatch.setattr(demo["time"], "perf_counter", lambda: next(clock))
+    async with AobaVoiceCallSignalingClient(far) as bob:
+        bob.on_call_ice_candidate(print)
+        await near.send(Outgoing(CALL_ICE_CANDIDATE.encode(candidate)))
+    row = near.diagram[0].splitlines()[0]
+    assert row.endswith(" typ srflx 12345.67 ms") and len(row) == 64
 
 
 def test_the_readme_program_prints_what_the_readme_says(root: Path, tmp_path: Path) -> None:

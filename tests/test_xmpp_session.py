@@ -137,7 +137,7 @@ async def test_logs_hold_no_token_and_no_payload(caplog: pytest.LogCaptureFixtur
     caplog.set_level(logging.DEBUG)
     for name in list(logging.root.manager.loggerDict):
         if not name.startswith("asyncio"):
-            logging.getLogger(name).setLevel(logging.DEBUG)
+            caplog.set_level(logging.DEBUG, name)
     secret = "candidate:1 1 udp 2122260223 192.0.2.7 54321 typ host"
     async with FakeServer() as server:
         server.mechanisms = ["PLAIN"]
