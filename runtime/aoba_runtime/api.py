@@ -43,10 +43,6 @@ class Operation(Generic[R]):
         """
         return message_for(value, self.messages, f"{self.method}() takes")
 
-    def reply_for(self, value: object) -> Message[Any]:
-        """The message of the reply whose payload `value` is; raises `TypeError` when it is the payload of none."""
-        return message_for(value, self.reply or (), f"a handler of {self.name} returns")
-
     def address_with(self, parameters: Mapping[str, object]) -> str | None:
         """The address with `parameters`; raises `TypeError` or `ValueError`, which name the parameter."""
         return self._address.fill(parameters) if self._address else None
@@ -60,6 +56,19 @@ class Operation(Generic[R]):
     @cached_property
     def _address(self) -> Address | None:
         return None if self.address is None else Address(self.address, self.parameters)
+
+
+def answered(
+    operations: Sequence[Operation[Any]], value: object
+) -> tuple[Operation[Any], Message[Any]]:
+    """The one of `operations` that `value` answers, and the message of that reply.
+
+    Raises `TypeError` when it answers none.
+    """
+    names = " or ".join(operation.name for operation in operations)
+    replies = tuple(reply for operation in operations for reply in operation.reply or ())
+    found = message_for(value, replies, f"a handler of {names} returns")
+    return next(made for made in operations if found in (made.reply or ())), found
 
 
 def message_for(value: object, messages: tuple[Message[Any], ...], said: str) -> Message[Any]:

@@ -10,7 +10,7 @@ from dataclasses import replace
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
 
-from .api import Operation
+from .api import Operation, answered
 from .conversations import Conversations
 from .errors import (
     Fault,
@@ -215,6 +215,8 @@ class Client:
             return
         plain, coroutines = self._handlers[message].sorted()
         if not plain and not coroutines:
+            if self._requests.recognize(incoming):
+                return
             if self._requests.is_reply(message):
                 log.debug("a late %s was dropped", message.name)
                 return
@@ -239,16 +241,20 @@ class Client:
     def _answer_to(self, message: Message[Any], incoming: Incoming) -> _Answer | None:
         """What sends the reply, where `incoming` is a request."""
         asked = (made for made in self._answers if message in made.messages)
-        operation = next((made for made in asked if made.is_at(incoming.address)), None)
-        return _Answer(self, operation, message, incoming) if operation else None
+        operations = tuple(made for made in asked if made.is_at(incoming.address))
+        return _Answer(self, operations, message, incoming) if operations else None
 
     async def _reply(
-        self, operation: Operation[Any], message: Message[Any], request: Incoming, result: object
+        self,
+        operations: Sequence[Operation[Any]],
+        message: Message[Any],
+        request: Incoming,
+        result: object,
     ) -> None:
         payload, given = result, None
         if isinstance(result, Reply):
             payload, given = result.payload, result.headers
-        reply = operation.reply_for(payload)
+        operation, reply = answered(operations, payload)
         data, wire = reply.encode(payload), self._headers(reply, given) or {}
         id = message.correlation and locate(message.correlation, request.data, request.headers)
         if id and reply.correlation and (self._carries or "header" not in reply.correlation):
@@ -279,10 +285,14 @@ class _Answer:
     """The reply to one request; the first one counts."""
 
     def __init__(
-        self, client: Client, operation: Operation[Any], message: Message[Any], request: Incoming
+        self,
+        client: Client,
+        operations: Sequence[Operation[Any]],
+        message: Message[Any],
+        request: Incoming,
     ) -> None:
         self._client = client
-        self._operation = operation
+        self._operations = operations
         self._message = message
         self._request = request
         self._sent = False
@@ -299,7 +309,7 @@ class _Answer:
             log.debug("another reply to %s was dropped", self._message.name)
             return
         self._sent = True
-        await self._client._reply(self._operation, self._message, self._request, value)
+        await self._client._reply(self._operations, self._message, self._request, value)
 
 
 def _reply_address(

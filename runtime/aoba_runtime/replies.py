@@ -77,6 +77,24 @@ class Requests:
                 return True
         return False
 
+    def recognize(self, incoming: Incoming) -> bool:
+        """Give what looks like another message to the request whose id it carries; whether there is one.
+
+        Where nothing says at which address it came, a reply may have been read as the request that it looks like.
+        """
+        for request in self._waiting:
+            for message in request.operation.reply or ():
+                id = self._id(message, incoming)
+                if id is None or not _same(id, request.id):
+                    continue
+                try:
+                    value = message.decode(incoming.data)
+                except BadMessage:
+                    continue
+                if self.answer(message, value, incoming):
+                    return True
+        return False
+
     def refuse(self, fault: Fault, incoming: Incoming) -> None:
         """Tell the request that what arrived was meant to answer why it is no reply."""
         for request in self._waiting:
