@@ -12,6 +12,7 @@ from . import names
 from .build_messages import Messages, described, expression, fields, sayable
 from .build_schemas import Schemas
 from .diagnostics import Report, shown
+from .load import Json
 from .model import Channel, Message, Parameter, Route
 from .resolve import Document, Place
 
@@ -19,6 +20,10 @@ PARAMETER: Final = re.compile(r"\{([^{}]+)\}")
 """A parameter in an address."""
 _PAIRS: Final = 2_000
 """How many pairs of messages are compared at most."""
+_UNCHECKED: Final = frozenset(
+    "allOf anyOf const exclusiveMaximum exclusiveMinimum maxLength maximum minLength minimum multipleOf not oneOf pattern".split()
+)
+"""What the schema of a parameter may demand of its text, beside its type."""
 _ARGUMENTS: Final = frozenset({"address", "headers", "message", "self", "timeout", "to"})
 """What else the methods of a client take."""
 
@@ -192,19 +197,28 @@ class Channels:
         return tuple(found)
 
     def _pattern(self, parameter: str, place: Place) -> str | None:
-        """What the schema of a parameter (2.x) demands of its text, after the warning that nothing checks it."""
+        """The pattern in the schema of a parameter (2.x), after a warning for each demand there that nothing checks."""
         schema = place.get("schema")
-        pattern = schema.get("pattern") if schema else None
-        value = pattern.value() if pattern else None
-        if schema is None or not isinstance(value, str):
+        if schema is None:
             return None
-        self._report.warn(
-            "not-enforced",
-            f"the pattern {shown(value)} is not checked: an address takes any text without '/' for {shown(parameter)}",
-            schema.key_location("pattern"),
-            "list the values in an 'enum' if they are few, or check them where addresses are made and read",
-        )
-        return value
+        said = {keyword: child.value() for keyword, child in schema.raw_fields()}
+        for keyword, value in said.items():
+            if _demands(keyword, value):
+                self._report.warn(
+                    "not-enforced",
+                    f"the {keyword} {shown(value)} is not checked: an address takes any text without '/' for {shown(parameter)}",
+                    schema.key_location(keyword),
+                    "list the values in an 'enum' if they are few, or check them where addresses are made and read",
+                )
+        pattern = said.get("pattern")
+        return pattern if isinstance(pattern, str) else None
+
+
+def _demands(keyword: str, value: Json) -> bool:
+    """Whether a keyword in the schema of a parameter asks for more than a text that is not empty."""
+    if keyword == "type":
+        return "string" not in (value if isinstance(value, list) else [value])
+    return keyword in _UNCHECKED and (keyword, value) not in (("minLength", 0), ("minLength", 1))
 
 
 def _constant(channel: str) -> str:
