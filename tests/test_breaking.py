@@ -161,6 +161,15 @@ def test_what_was_misjudged(
         ("description-changed", "1.4.2", "1.4.3", "1.4.3 (patch: only words have changed)", 0),
         ("description-changed", "1.4.2", "1.4.2", "1.4.3 (patch: only words have changed)", 1),
         ("description-changed", "1.4.2", "spring", "1.4.3 (patch: only words have changed)", 1),
+        (
+            "field-added",
+            "1.4.2",
+            f"1{'0' * 5000}.0.0",
+            "1.5.0 (minor: what has changed breaks nobody)",
+            1,
+        ),
+        ("field-added", "1.4.2", "\u0661.5.0", "1.5.0 (minor: what has changed breaks nobody)", 1),
+        ("field-renamed", "2.0.0-rc.1", "2.0.0-rc.2", "2.0.0 (major: 2 breaking changes)", 1),
     ],
 )
 def test_the_next_version(
@@ -178,6 +187,41 @@ def test_the_next_version(
     )
     assert bool(told) is is_behind
     assert result.exit_code == code
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "is_behind"),
+    [
+        ("2.0.0-rc.1", "2.0.0", False),
+        ("2.0.0-rc.9", "2.0.0-rc.10", False),
+        ("2.0.0-rc.10", "2.0.0-rc.9", True),
+        ("2.0.0-rc.1", "2.0.0-rc", True),
+        ("2.0.0-1", "2.0.0-alpha", False),
+        ("2.0.0-rc.1", "2.0.0-rc.1+build.2", False),
+        ("2.0.0", "2.0.0-rc.1", True),
+        ("2.0.0", "1.9.0", True),
+    ],
+)
+def test_a_version_does_not_go_back(
+    cli: Cli, tmp_path: Path, old: str, new: str, is_behind: bool
+) -> None:
+    """Nothing else has changed; a pre-release comes before the version it leads to (semver.org, section 11)."""
+    text = (CASES / "field-added" / "old.yaml").read_text()
+    for name, version in (("old.yaml", old), ("new.yaml", new)):
+        (tmp_path / name).write_text(text.replace("version: 1.0.0", f"version: {version}"))
+    files = (tmp_path / "new.yaml", "--against", tmp_path / "old.yaml")
+    result = cli("breaking", *files, "--suggest-version")
+    assert (result.exit_code, "[version-behind]" in result.stderr) == (is_behind, is_behind)
+
+
+def test_a_pre_release_that_changes_is_another_one(cli: Cli, tmp_path: Path) -> None:
+    for name in ("old.yaml", "new.yaml"):
+        text = (CASES / "field-added" / name).read_text()
+        (tmp_path / name).write_text(text.replace("version: 1.0.0", "version: 2.0.0-rc.1"))
+    files = (tmp_path / "new.yaml", "--against", tmp_path / "old.yaml")
+    result = cli("breaking", *files, "--suggest-version")
+    told = "the version is 2.0.0-rc.1, and should come after 2.0.0-rc.1 [version-behind]\n    hint: set info.version to 2.0.0\n"
+    assert (result.exit_code, told in result.stderr) == (1, True)
 
 
 def successive() -> Iterator[tuple[str, str]]:

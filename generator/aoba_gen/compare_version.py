@@ -5,14 +5,17 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, TypeAlias
 
 from .compare_result import Change
 from .diagnostics import shown
 
 _SEMVER: Final = re.compile(
-    r"v?(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)(-[0-9A-Za-z.-]+)?(\+[0-9A-Za-z.-]+)?"
+    r"v?(0|[1-9]\d{0,99})\.(0|[1-9]\d{0,99})\.(0|[1-9]\d{0,99})(-[0-9A-Za-z.-]{1,200})?(\+[0-9A-Za-z.-]+)?",
+    re.ASCII,
 )
+_Rank: TypeAlias = tuple[tuple[int, int, int], bool, tuple[tuple[bool, int, str], ...]]
+"""What goes before what: the three numbers, a pre-release before its release, then the pre-release's parts."""
 _WORDS: Final = re.compile(r".*description-changed")
 
 
@@ -38,11 +41,17 @@ def advise(old: str, new: str, changes: Iterable[Change]) -> Advice:
             reason,
             f"the old version {shown(old)} is none like 1.2.3, so none can follow it",
         )
-    wanted = _next(was, part)
-    version = ".".join(map(str, wanted))
+    if part == "none":
+        version, is_behind = re.sub("^v|[+].*", "", old), now is not None and now < was
+    else:
+        wanted = _next(was, part)
+        version = ".".join(map(str, wanted))
+        is_behind = now is not None and (now <= was or now[0] < wanted)
     if now is None:
         return Advice(version, part, reason, f"the version {shown(new)} is none like {version}")
-    fault = f"the version is {new}, and should be at least {version}" if now < wanted else ""
+    is_free = part != "none" and not was[1]
+    least = f"come after {old}" if is_free else f"be at least {version}"
+    fault = f"the version is {new}, and should {least}" if is_behind else ""
     return Advice(version, part, reason, fault)
 
 
@@ -57,16 +66,23 @@ def _part(changes: list[Change]) -> tuple[str, str]:
     return "minor", "what has changed breaks nobody"
 
 
-def _next(version: tuple[int, int, int], part: str) -> tuple[int, int, int]:
-    """The version after this one; before 1.0.0 a breaking change moves the second number (semver, section 4)."""
-    major, minor, patch = version
+def _next(rank: _Rank, part: str) -> tuple[int, int, int]:
+    """The version after this one; before 1.0.0 a breaking change moves the second number (semver, section 4).
+
+    A pre-release promises nothing, so what it leads to is next (section 9).
+    """
+    (major, minor, patch), is_release, _ = rank
+    if not is_release:
+        return major, minor, patch
     if part == "major" and major:
         return major + 1, 0, 0
-    if part in ("major", "minor"):
-        return major, minor + 1, 0
-    return (major, minor, patch + 1) if part == "patch" else version
+    return (major, minor, patch + 1) if part == "patch" else (major, minor + 1, 0)
 
 
-def _parsed(version: str) -> tuple[int, int, int] | None:
+def _parsed(version: str) -> _Rank | None:
     found = _SEMVER.fullmatch(version)
-    return (int(found[1]), int(found[2]), int(found[3])) if found else None
+    if not found:
+        return None
+    names = found[4][1:].split(".") if found[4] else []
+    parts = tuple((not one.isdigit(), int(one) if one.isdigit() else 0, one) for one in names)
+    return (int(found[1]), int(found[2]), int(found[3])), not found[4], parts
