@@ -224,6 +224,32 @@ def test_a_pre_release_that_changes_is_another_one(cli: Cli, tmp_path: Path) -> 
     assert (result.exit_code, told in result.stderr) == (1, True)
 
 
+@pytest.mark.parametrize(
+    ("before", "after", "is_told"),
+    [
+        ("h.example", "h.example:443", False),
+        ("h.example", "H.Example", False),
+        ("h.example", "h.example:8443", True),
+        ("h.example", "h.example:80", True),
+        ("h.example, pathname: /", "h.example", False),
+        ("h.example, pathname: /a", "h.example, pathname: /A", True),
+        (
+            "'{a}.example', variables: {a: {default: x}}",
+            "'{A}.example', variables: {A: {default: x}}",
+            True,
+        ),
+    ],
+)
+def test_a_server_that_is_written_otherwise_is_at_the_same_place(
+    cli: Cli, tmp_path: Path, before: str, after: str, is_told: bool
+) -> None:
+    for name, host in (("old.yaml", before), ("new.yaml", after)):
+        text = "asyncapi: 3.0.0\ninfo: {title: Lamp, version: 1.0.0}\n"
+        (tmp_path / name).write_text(f"{text}servers:\n  s: {{protocol: wss, host: {host}}}\n")
+    result = cli("breaking", tmp_path / "new.yaml", "--against", tmp_path / "old.yaml")
+    assert ("[server-url-changed]" in result.stdout) is is_told, result.output
+
+
 def successive() -> Iterator[tuple[str, str]]:
     """Official examples in one version of the specification and in the next."""
     if not OFFICIAL.is_dir():

@@ -59,6 +59,9 @@ def test_old_is_what_a_commit_holds(cli: Cli, pair: Path) -> None:
     assert cli("breaking", "new.yaml", "--against", "git:HEAD:spec/lamp.yaml").exit_code == 1
     result = cli("breaking", spec, "--against", "git:nowhere")
     assert "git knows no branch, tag or commit 'nowhere' here" in result.stderr
+    result = cli("breaking", spec, "--against", "git:main:lamp.yaml")
+    told = "aoba-gen: main has no file 'lamp.yaml'; name it as git:main:PATH, from the top of the repository on\n"
+    assert (result.exit_code, result.stderr) == (2, told)
     result = cli("breaking", spec, "--against", "-")
     assert "-:1:1: standard input is not read" in result.stderr
     result = cli("breaking", spec, "--against", "main")

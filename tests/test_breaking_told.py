@@ -140,3 +140,24 @@ def test_what_is_wrong_with_an_entry_is_told_at_that_entry(cli: Cli, pair: Path)
     (pair / "pyproject.toml").unlink()
     result = cli("breaking", "new.yaml", "--against", "")
     assert (result.exit_code, "the old document has no name" in result.stderr) == (2, True)
+
+
+def test_what_is_accepted_twice_is_not_called_missing(cli: Cli, pair: Path) -> None:
+    (pair / "pyproject.toml").write_text(ACCEPT + ACCEPT.replace("/Set", ""))
+    result = cli("breaking", "new.yaml", "--against", "old.yaml")
+    assert (result.exit_code, result.stderr) == (0, "2 accepted\n")
+    (pair / "pyproject.toml").write_text(ACCEPT.replace("/Set", "") + ACCEPT)
+    result = cli("breaking", "new.yaml", "--against", "old.yaml")
+    assert (result.exit_code, result.stderr) == (0, "2 accepted\n")
+
+
+@pytest.mark.parametrize("reason", ["", "  "])
+def test_nothing_is_accepted_without_a_reason(cli: Cli, pair: Path, reason: str) -> None:
+    (pair / "pyproject.toml").write_text(
+        ACCEPT.replace("no client of ours has lamps in colour", reason)
+    )
+    result = cli("breaking", "new.yaml", "--against", "old.yaml")
+    assert (result.exit_code, "what is accepted has no 'reason' [config]" in result.stderr) == (
+        2,
+        True,
+    )

@@ -100,13 +100,14 @@ def _placed(found: Finding, old: Document, new: Document) -> Change:
 def _accept(change: Change, accepts: Sequence[Accept], used: set[int]) -> Change:
     if change.verdict is Verdict.COMPATIBLE:
         return change
-    for number, one in enumerate(accepts):
-        if one.rule == change.rule and (
-            _below(change.old_pointer, one.at) or _below(change.new_pointer, one.at)
-        ):
-            used.add(number)
-            return replace(change, accepted=one.reason)
-    return change
+    fitting = [
+        number
+        for number, one in enumerate(accepts)
+        if one.rule == change.rule
+        and (_below(change.old_pointer, one.at) or _below(change.new_pointer, one.at))
+    ]
+    used.update(fitting)
+    return replace(change, accepted=accepts[fitting[0]].reason) if fitting else change
 
 
 def _below(pointer: str, place: str) -> bool:

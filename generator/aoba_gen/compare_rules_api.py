@@ -27,6 +27,8 @@ from .diagnostics import shown
 from .model import Channel, Model, Parameter, Server
 
 _BOTH: Final = (Who.SENDERS, Who.RECEIVERS)
+_PORTS: Final = {"ws": ":80", "http": ":80", "wss": ":443", "https": ":443"}
+"""What stands for itself in the URL of a scheme."""
 _KEEP: Final = "keep a server as it was until clients have moved"
 
 
@@ -65,7 +67,7 @@ def server_renamed(old: Server, new: Server, at: At) -> Iterator[Said]:
 
 def server_url_changed(old: Server, new: Server, at: At) -> Iterator[Said]:
     """A server has another host, path or scheme."""
-    if old.protocol == new.protocol and old.template != new.template:
+    if old.protocol == new.protocol and _written(old.template) != _written(new.template):
         text = f"{at.what} is at {new.template}, no longer at {old.template}"
         yield from breaks(
             text, *_BOTH, hint="keep the old address in service until clients have moved"
@@ -240,6 +242,17 @@ def parameter_pattern_changed(old: Parameter, new: Parameter, at: At) -> Iterato
     hint = "clients check no pattern of an address; what their programs do with it decides"
     for said in told(at, text, hint=hint):
         yield replace(said, verdict=Verdict.RISKY) if said.verdict is Verdict.BREAKING else said
+
+
+def _written(template: str) -> str:
+    """A URL as RFC 3986 (6.2) writes it: the host in small letters, but not the variables in it, and no usual port."""
+    scheme, _, rest = template.partition("://")
+    host, _, path = rest.partition("/")
+    host = re.sub(
+        r"\{[^{}]*\}|[A-Z]+", lambda at: at[0] if at[0][0] == "{" else at[0].lower(), host
+    )
+    scheme = scheme.lower()
+    return f"{scheme}://{host.removesuffix(_PORTS.get(scheme, ' '))}/{path}"
 
 
 def _address(channel: Channel) -> str | None:

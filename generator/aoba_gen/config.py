@@ -204,9 +204,8 @@ class _Reader:
             inner = self._fields(one, _ACCEPT, place)
             texts = {name: self._text(inner, name, (*place, name)) for name in _ACCEPT}
             for name, text in texts.items():
-                if (
-                    inner and not text and not inner.get(name)
-                ):  # else told of already, as it is no text
+                is_text = isinstance(inner.get(name, ""), str)  # else told of already
+                if inner and is_text and not (text or "").strip():
                     self._wrong(place, f"what is accepted has no {name!r}", f'add: {name} = "..."')
             rule, at, reason = (texts[name] or "" for name in _ACCEPT)
             if at and "#" not in at:

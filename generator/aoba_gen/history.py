@@ -81,7 +81,8 @@ def past(given: str, spec: Path) -> Iterator[Past]:
             raise NoHistory(text) from None
         _export(top, commit.decode().strip(), target)
         if not (target / inside).is_file():
-            raise NoHistory(f"{reference} has no file {inside!r}; name it as git:{reference}:PATH")
+            text = f"{reference} has no file {inside!r}; name it as git:{reference}:PATH, from the top of the repository on"
+            raise NoHistory(text)
         yield Past(target / inside, f"{target}/", f"{reference}:")
 
 
