@@ -34,6 +34,7 @@ def watching(folder: Path, *arguments: str) -> Iterator[IO[str]]:
             program.send_signal(signal.SIGINT)
             _, errors = program.communicate(timeout=30)
         assert "Traceback" not in errors
+        assert "KeyboardInterrupt" not in errors
         assert program.returncode == 0
 
 

@@ -23,7 +23,7 @@ class NoWatcher(Exception):
 def changes(
     folders: Callable[[], Iterable[Path]], ours: Callable[[Path], bool]
 ) -> Iterator[frozenset[Path]]:
-    """Once at once with nothing, when no later change will be missed; then what has changed, until interrupted.
+    """Once at once with nothing, when no later change will be missed; then what has changed, until `KeyboardInterrupt`.
 
     `folders` is asked again and again: one that goes and comes back, or comes first now, is watched from then on, and that
     is told with nothing too. Told are files that a document may consist of, and templates; not those that are `ours`,
@@ -54,7 +54,6 @@ def changes(
         for found in watch(
             *watched,
             watch_filter=matters,
-            raise_interrupt=False,
             yield_on_timeout=True,
             rust_timeout=_TICK,
         ):
@@ -63,8 +62,6 @@ def changes(
             is_first = False
             if lost or _standing(folders()) != watched:
                 break
-        else:
-            return
 
 
 def _standing(folders: Iterable[Path]) -> dict[Path, int]:
