@@ -250,6 +250,45 @@ def test_a_server_that_is_written_otherwise_is_at_the_same_place(
     assert ("[server-url-changed]" in result.stdout) is is_told, result.output
 
 
+@pytest.mark.parametrize(
+    ("looser", "tighter"),
+    [
+        ("maximum: 10", "exclusiveMaximum: 10"),
+        ("minimum: 10", "exclusiveMinimum: 10"),
+        ("exclusiveMaximum: 10", "maximum: 9.5"),
+        ("exclusiveMinimum: 10", "minimum: 10.5"),
+        ("maximum: 10", "maximum: 10, exclusiveMaximum: 10"),
+        ("title: t", "minimum: 0"),
+        ("minLength: 0", "minLength: 1"),
+    ],
+)
+def test_a_bound_with_or_without_its_end(
+    cli: Cli, tmp_path: Path, looser: str, tighter: str
+) -> None:
+    """Who reads breaks where more is allowed, and only there."""
+    kind = "string" if "Length" in looser else "number"
+    for name, bound in (("loose.yaml", looser), ("tight.yaml", tighter)):
+        (tmp_path / name).write_text(
+            LIGHTS.replace("publish", "subscribe").replace(
+                "number, multipleOf: 1.0", f"{kind}, {bound}"
+            )
+        )
+    loose, tight = tmp_path / "loose.yaml", tmp_path / "tight.yaml"
+    assert "for: " not in (narrower := cli("breaking", tight, "--against", loose)).stdout
+    assert "[constraint-tightened]" in narrower.stdout
+    wider = cli("breaking", loose, "--against", tight)
+    assert "for: who receives\n" in wider.stdout and "who sends" not in wider.stdout
+    assert "[constraint-tightened]" not in wider.stdout
+
+
+@pytest.mark.parametrize("bound", ["type: string, minLength: 0", "type: array, minItems: 0"])
+def test_a_bound_that_says_nothing(cli: Cli, tmp_path: Path, bound: str) -> None:
+    for name, said in (("old.yaml", bound), ("new.yaml", bound.partition(",")[0])):
+        (tmp_path / name).write_text(LIGHTS.replace("type: number, multipleOf: 1.0", said))
+    result = cli("breaking", tmp_path / "new.yaml", "--against", tmp_path / "old.yaml")
+    assert (result.exit_code, result.stderr) == (0, "no changes\n")
+
+
 def successive() -> Iterator[tuple[str, str]]:
     """Official examples in one version of the specification and in the next."""
     if not OFFICIAL.is_dir():

@@ -101,7 +101,9 @@ def constraint_tightened(old: Schema, new: Schema, at: At) -> Iterator[Said]:
     before, after = _bounds(old), _bounds(new)
     for keyword, bound in after.items():
         was = before.get(keyword)
-        if keyword in _LOWER | _UPPER and was != bound and _tighter(keyword, was, bound):
+        if keyword not in _LOWER | _UPPER or was == bound or _implied(keyword, bound, before):
+            continue
+        if _tighter(keyword, was, bound):
             yield from narrows(at, moved(keyword, at.what, was, bound))
 
 
@@ -112,7 +114,9 @@ def constraint_loosened(old: Schema, new: Schema, at: At) -> Iterator[Said]:
     before, after = _bounds(old), _bounds(new)
     for keyword, bound in before.items():
         now = after.get(keyword)
-        if keyword in _LOWER | _UPPER and now != bound and not _tighter(keyword, bound, now):
+        if keyword not in _LOWER | _UPPER or now == bound or _implied(keyword, bound, after):
+            continue
+        if not _tighter(keyword, bound, now):
             yield from widens(at, moved(keyword, at.what, bound, now))
 
 
@@ -297,6 +301,9 @@ def _free(schema: Schema) -> bool:
 def _bounds(schema: Schema) -> dict[str, int | float | str | bool]:
     """The constraints of a schema; of an integer, what it has to exceed is told as what it is at least."""
     bounds = dict(schema.constraints)
+    for keyword in ("minLength", "minItems"):
+        if bounds.get(keyword) == 0:
+            del bounds[keyword]  # which says nothing
     if schema.types == ("integer",):
         for exclusive, inclusive, step in (
             ("exclusiveMinimum", "minimum", 1),
@@ -307,6 +314,16 @@ def _bounds(schema: Schema) -> dict[str, int | float | str | bool]:
                 del bounds[exclusive]
                 bounds[inclusive] = bound + step
     return bounds
+
+
+def _implied(keyword: str, bound: object, bounds: Mapping[str, object]) -> bool:
+    """Whether the twin of a bound, which stands with or without its end, says the same and more."""
+    is_open = keyword.startswith("exclusive")
+    other = keyword.removeprefix("exclusive").lower() if is_open else f"exclusive{keyword.title()}"
+    twin = bounds.get(other)
+    if keyword in bounds or not isinstance(twin, int | float) or not isinstance(bound, int | float):
+        return False
+    return twin == bound and not is_open or _tighter(keyword, bound, twin)
 
 
 def _tighter(keyword: str, old: object, new: object) -> bool:
