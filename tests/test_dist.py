@@ -86,6 +86,16 @@ def test_two_files_come_and_go_with_the_option(cli: Cli, spec: Path, fresh: Path
     assert os.listdir(tmp_path) == [package.name]
 
 
+@pytest.mark.parametrize(("side", "who"), [("described", "Shop"), ("peer", "Client")])
+def test_the_drawing_says_who_the_package_is(cli: Cli, tmp_path: Path, side: str, who: str) -> None:
+    """Its table calls the package the client, and its drawing who talks to the application."""
+    assert cli(spec_of(tmp_path), "-o", tmp_path / "out", "--dist", "--side", side).exit_code == 0
+    text = (tmp_path / "out" / "README.md").read_text()
+    assert f"\n## Who says what\n\nThis package is `{who}` here.\n\n```mermaid\n" in text
+    assert "    B->>A: order\n" in text
+    assert f"| {'sends' if side == 'described' else 'receives'} | `order` |" in text
+
+
 def test_the_users_files_are_kept_until_forced(cli: Cli, tmp_path: Path) -> None:
     (tmp_path / "pyproject.toml").write_text("[project]\n")
     command = (PING, "-o", tmp_path, "--dist")

@@ -137,6 +137,11 @@ def _flow(model: Model) -> Iterator[list[str]]:
     if model.operations:
         drawn = flow(model)
         yield ["## Call flow" if model.calls else "## Who says what"]
+        if not model.calls:  # in a call, the package is both
+            others, application = drawn.parties
+            yield [
+                f"This package is {code(application if model.side == 'described' else others)} here."
+            ]
         yield fence(mermaid(drawn), "mermaid")
         if drawn.omitted:
             yield [f"{drawn.omitted} more operations stand in the table above."]
