@@ -289,6 +289,26 @@ def test_a_bound_that_says_nothing(cli: Cli, tmp_path: Path, bound: str) -> None
     assert (result.exit_code, result.stderr) == (0, "no changes\n")
 
 
+@pytest.mark.parametrize("kind", ["integer", "number"])
+def test_a_number_of_another_format(cli: Cli, tmp_path: Path, kind: str) -> None:
+    for name, format in (("old.yaml", "int32"), ("new.yaml", "int64")):
+        said = f"type: {kind}, format: {format}"
+        (tmp_path / name).write_text(LIGHTS.replace("type: number, multipleOf: 1.0", said))
+    result = cli("breaking", tmp_path / "new.yaml", "--against", tmp_path / "old.yaml")
+    assert "risky: the format of" in result.stdout and "is 'int64'; it was 'int32'" in result.stdout
+    assert result.exit_code == 0
+
+
+def test_a_description_is_that_of_what_has_it(cli: Cli, tmp_path: Path) -> None:
+    """The text of a method holds its parameters too, and yet only the parameter has new words."""
+    for name, said in (("old.yaml", "Which."), ("new.yaml", "Which ones.")):
+        described = f"parameters: {{lights: {{description: {said}, "
+        (tmp_path / name).write_text(LIGHTS.replace("parameters: {lights: {", described))
+    result = cli("breaking", tmp_path / "new.yaml", "--against", tmp_path / "old.yaml")
+    found = [line for line in result.stdout.splitlines() if "compatible" in line]
+    assert len(found) == 1 and "the description of parameter 'lights'" in found[0], result.stdout
+
+
 def successive() -> Iterator[tuple[str, str]]:
     """Official examples in one version of the specification and in the next."""
     if not OFFICIAL.is_dir():

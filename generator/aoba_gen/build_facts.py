@@ -279,7 +279,7 @@ class Facts:
 
     @property
     def format(self) -> str | None:
-        """The format of a text; said to be unchecked where the document itself contradicts it."""
+        """The format of a text or number; said to be unchecked where the document itself contradicts it."""
         unchecked = any(part.place.pointer in part.place.document.no_uuids for part in self.parts)
         return "uuid, not checked" if unchecked else self.text("format") or None
 

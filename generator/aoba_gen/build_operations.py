@@ -79,7 +79,7 @@ class Operations:
                 if not channel.messages
             ),
             *(
-                Hook(made.method, made.type, None, None, made, self._answer([made]), made.doc)
+                Hook(made.method, made.type, None, None, made, self._answer([made]), made.docstring)
                 for made in self.operations
                 if made.action == "receive" and len(made.messages) > 1
             ),
@@ -131,7 +131,8 @@ class Operations:
             takes_address=channel.address is None,
             reply=reply,
             security=security(place),
-            doc=_explained(
+            doc=described(place),
+            docstring=_explained(
                 place, channel if sends else None, messages, sends and reply is not None
             ),
         )
@@ -189,7 +190,7 @@ class Operations:
             for made in self.operations
             if made.action == "receive" and message in made.messages
         ]
-        alone = (made.doc for made in received if len(made.messages) == 1)
+        alone = (made.docstring for made in received if len(made.messages) == 1)
         doc = next(alone, message.doc)
         return Hook(name, message.type, message, None, None, self._answer(received), doc)
 

@@ -142,7 +142,7 @@ class _Types:
         bounds, checks = facts.bounds(kind)
         schema = Schema(
             types=(kind,),
-            format=facts.format if kind == "string" else None,
+            format=facts.format if kind in ("integer", "number", "string") else None,
             constraints=tuple(bounds),
         )
         return checked(schema, merged(checks))

@@ -300,5 +300,6 @@ PARAMETERS: Final[Rules[Parameter]] = Rules(
         parameter_value_removed,
         parameter_default_changed,
         parameter_pattern_changed,
+        description_changed,
     ),
 )

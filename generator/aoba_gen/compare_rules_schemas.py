@@ -78,7 +78,7 @@ def nullable_removed(old: Schema, new: Schema, at: At) -> Iterator[Said]:
 
 
 def format_changed(old: Schema, new: Schema, at: At) -> Iterator[Said]:
-    """A text has another format, has one now, or has none any more; risky where clients do not check it."""
+    """A text or number has another format, has one now, or has none any more; risky where clients do not check it."""
     if old.format == new.format or not _alike(old, new, at):
         return
     if old.format is None:

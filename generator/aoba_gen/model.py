@@ -218,7 +218,7 @@ class Operation:
     `security` names the schemes of which it asks for one.
     `type` is the expression of its messages' payloads, `is_empty` whether it can be `None`; `headers` is the expression of
     their headers, `None` where there are none, `needs_headers` whether they have to be given; `takes_address` whether the
-    document leaves the address to the sender.
+    document leaves the address to the sender. `doc` is what the document says of it, `docstring` what a caller has to know.
     """
 
     name: str
@@ -235,6 +235,7 @@ class Operation:
     reply: Reply | None
     security: tuple[str, ...]
     doc: str
+    docstring: str
 
 
 @dataclass(frozen=True, slots=True)

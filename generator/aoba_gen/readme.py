@@ -115,7 +115,7 @@ def _operations(model: Model) -> Iterator[list[str]]:
                 _listed(one.messages),
                 _listed(one.reply.messages) if one.reply else "",
                 code(one.channel.address or ""),
-                _first(one.doc),
+                _first(one.doc or (one.messages[0].doc if len(one.messages) == 1 else "")),
             )
             for one in model.operations
         )

@@ -131,7 +131,8 @@ def in_order(record: Record, by_name: Mapping[str, Definition]) -> Iterator[str]
 
 def said(doc: str, schema: Schema) -> str:
     """What the document says of a value, and the format of a text where the type does not show it."""
-    if not schema.format or schema.format in FORMATS or schema.const is not None:
+    is_text = schema.types == ("string",) and schema.const is None
+    if not schema.format or schema.format in FORMATS or not is_text:
         return doc
     doc, shown = doc.strip(), f"format: {schema.format}"
     if not doc:
