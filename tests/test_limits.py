@@ -46,14 +46,36 @@ def test_what_is_too_large_is_refused_at_once() -> None:
 
 
 @pytest.mark.parametrize(
-    "pattern", [r"(?=a)(a+)+b", r"(?=a)a*a*a*a*b", r"(?!x)(a|aa)+b", r"((a*)\2)*b"]
+    "pattern",
+    [
+        r"(?=a)(a+)+b",
+        r"(?=a)a*a*a*a*b",
+        r"(?!x)(a|aa)+b",
+        r"((a*)\2)*b",
+        r"(?=a)(?:a?a)*b",
+        r"(?=a)(a*){20}b",
+        "(?=a)" + "a?" * 30 + "a" * 30,
+        "(?=a)" + "(?:a|aa)" * 30,
+        "(?=a)" + "a??" * 30 + "b",
+        "(?x)(?=a)(a+) *b",
+        "(?=a)(a+)(?#)*b",
+        "(?=a)(?ix:(a+) *)b",
+    ],
 )
 def test_a_pattern_that_might_take_for_ever_is_not_run(pattern: str) -> None:
     assert searcher(pattern) is None
 
 
 @pytest.mark.parametrize(
-    "pattern", [r"(?=a)a*a*a*b", r"^(?=.*[A-Z])(?=.*\d).{8,}$", r"(?=a)a*\d?b"]
+    "pattern",
+    [
+        r"(?=a)a*a*a*b",
+        r"^(?=.*[A-Z])(?=.*\d).{8,}$",
+        r"(?=a)a*\d?b",
+        r"^(?!b)\d{4}-\d{2}-\d{2}(?:T|t|-|b|c|d|e|f|g|h|i|j)??$",
+        "(?=a)a*a*" + "a?" * 6 + "b",
+        "(?=a)" + "(?:a|aa)" * 18 + "b",
+    ],
 )
 def test_any_other_ends_soon(pattern: str) -> None:
     begun = time.process_time()
@@ -61,6 +83,23 @@ def test_any_other_ends_soon(pattern: str) -> None:
     for length in (100, 200, 10**6):
         assert check.failures("a" * length)
     assert time.process_time() - begun < 5
+
+
+@pytest.mark.parametrize("pattern", ["a{99999999999}", "(?=a)" + "(?:" * 3000 + ")" * 3000])
+def test_a_pattern_that_no_engine_takes_is_told(pattern: str) -> None:
+    with pytest.raises(ValueError, match="no engine here runs the pattern"):
+        searcher(pattern)
+
+
+def test_numbers_of_one_hash_are_told_apart_at_once() -> None:
+    check = Checks({"uniqueItems": True})
+    same = [(2**61 - 1) * number for number in range(1, 200_000)]
+    begun = time.process_time()
+    assert check.failures(same) == []
+    assert time.process_time() - begun < 5
+    for one, other in [(2**100, 2.0**100), (2**53, 2.0**53), (-(2**70), -(2.0**70)), (3, 3.0)]:
+        assert check.failures([[one], [other]]) == [((1,), "should not be the same as [0]")]
+    assert check.failures([2**53, -(2**53), 2**53 + 1, float(2**60), 2**60 + 1, "0x20"]) == []
 
 
 def mutated(chance: random.Random, data: bytes, others: list[bytes]) -> bytes:
@@ -168,3 +207,32 @@ def test_slow_patterns_are_run_where_that_is_allowed(
         else:
             package.decode(text)
     assert package.decode('{"p": "a", "q1": "ab"}')
+
+
+@pytest.mark.parametrize(
+    ("pattern", "hint"),
+    [
+        ("a{99999999999}", ""),
+        ("(?=a)a{99999999999}", ""),
+        ("(?=a)" + "(?:" * 300 + ")" * 300, ""),
+        ("(?=a)" + "a?" * 30, ""),
+        ("(?=a)" + "(a|aa)" * 30, ""),
+        ("(?x)(?=a)(a+) *b", ""),
+        ("(?=a)(a+)(?#)*b", ""),
+        (r"^(?!b)(?:http|ftp)s?://[\w.]+$", "--allow-slow-patterns"),
+    ],
+)
+def test_a_pattern_that_nobody_runs_is_dropped_with_a_warning(
+    cli: Cli, tmp_path: Path, pattern: str, hint: str
+) -> None:
+    payload = {"type": "object", "properties": {"p": {"type": "string", "pattern": pattern}}}
+    document = {
+        "asyncapi": "3.0.0",
+        "info": {"title": "Dropped", "version": "1"},
+        "channels": {"c": {"address": "c", "messages": {"m": {"payload": payload}}}},
+    }
+    (tmp_path / "spec.json").write_text(json.dumps(document))
+    result = cli(tmp_path / "spec.json", "-o", tmp_path)
+    assert (result.exit_code, "Traceback" in result.output) == (0, False)
+    assert ("[not-enforced]" if "9999" not in pattern else "[schema-pattern]") in result.stderr
+    assert bool(hint) == ("--allow-slow-patterns" in result.stderr)

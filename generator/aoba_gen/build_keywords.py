@@ -48,11 +48,15 @@ CONDITIONS: Final = frozenset({"required", "not", "format", *BOUNDS, *CHECKED})
 """What may stand in a member of oneOf or anyOf that says nothing about types."""
 KEYWORDS: Final = _ANNOTATIONS | _SHAPES | CHECKED | UNCHECKED | BOUNDS.keys()
 
-_REPETITION: Final = re.compile(
-    r"(?:\\.|\[\^?\]?(?:\\.|[^\]\\])*\]|[^*+{\\\[])*([*+]|\{\d*,?\d*\})"
+_PIECE: Final = re.compile(
+    r"\\.|\[\^?\]?(?:\\.|[^\]\\])*\]|\(\?[a-zA-Z]*x|\(\?#?|[()|]|(?:[*+?]|\{\d*,?\d*\})\??",
+    re.DOTALL,
 )
-_MOST_REPETITIONS: Final = 3
-"""So often may a pattern that Python's `re` runs repeat something; as in `aoba_runtime.patterns`."""
+_OF_REPETITION: Final = 64
+_MOST_WAYS: Final = 64**3
+"""So many ways to match may a pattern have that Python's `re` runs, as in `aoba_runtime.patterns`."""
+_DEEPEST: Final = 100
+"""How deep groups may stand in each other there: Python's own compiler recurses."""
 _REPEATED_GROUP: Final = re.compile(r"(?<!\\)\)[*+{]")
 
 
@@ -105,14 +109,34 @@ def unchecked(pattern: str, report: Report) -> tuple[str, str]:
 
 def _ends(pattern: str) -> bool:
     """Whether Python's engine runs `pattern` and is sure to end, on a text that is not long."""
-    if _REPEATED_GROUP.search(pattern) or len(_REPETITION.findall(pattern)) > _MOST_REPETITIONS:
+    if _REPEATED_GROUP.search(pattern) or _has_too_many_ways(pattern):
         return False
     try:
         with catch_warnings(action="ignore", category=FutureWarning):
             re.compile(re.sub(r"\(\?<(?![=!])", "(?P<", pattern))
-    except re.error:
+    except (re.error, OverflowError, RecursionError):
         return False
     return True
+
+
+def _has_too_many_ways(pattern: str) -> bool:
+    """Whether an engine that tries all ways to match may find too many; of comments and free spacing nobody knows."""
+    choices, ways = [1], 1
+    for piece in _PIECE.finditer(pattern):
+        match piece[0][0]:
+            case "(" if piece[0].endswith(("x", "#")) or len(choices) > _DEEPEST:
+                return True
+            case "(":
+                choices.append(1)
+            case ")":
+                ways *= choices.pop() if len(choices) > 1 else 1
+            case "*" | "+" | "{":
+                ways *= _OF_REPETITION
+            case "?":
+                ways *= 2
+            case "|":
+                choices[-1] += 1
+    return ways * choices[0] > _MOST_WAYS
 
 
 @cache
