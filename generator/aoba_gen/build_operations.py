@@ -11,8 +11,7 @@ from .build_messages import Messages, described, expression, fields, sayable
 from .build_schemas import Schemas
 from .build_servers import security
 from .diagnostics import Report, shown
-from .model import Channel, Hook, Message, Operation, Record, Reply
-from .model_values import lineage
+from .model import Channel, Hook, Message, Operation, Reply
 from .options import Side
 from .resolve import Document, Place
 
@@ -41,7 +40,7 @@ class Operations:
     ) -> None:
         self._root = document.root
         self._report = report
-        self._definitions = schemas.found
+        self._schemas = schemas
         self._messages = messages
         self._channels = channels
         self._flips = side == "peer"
@@ -127,7 +126,7 @@ class Operations:
             is_empty=any(message.payload is None for message in messages),
             headers=expression(f"models.{record}" for record in headers) or None,
             needs_headers=len(headers) == len(messages)
-            and all(self._demands(record) for record in headers),
+            and all(self._schemas.demands(record) for record in headers),
             takes_address=channel.address is None,
             reply=reply,
             security=security(place),
@@ -198,15 +197,6 @@ class Operations:
         """What a handler returns that answers any of `operations`."""
         replies = (made.reply.type for made in operations if made.reply)
         return expression(kind for reply in replies for kind in reply.split(" | ")) or None
-
-    def _demands(self, name: str) -> bool:
-        """Whether a class cannot be made without arguments."""
-        record = self._definitions.get(name)
-        return isinstance(record, Record) and any(
-            field.required and field.fill is None and field.schema.const is None
-            for made in lineage(record, self._definitions)
-            for field in made.properties
-        )
 
 
 def _type(channel: Channel, messages: Sequence[Message]) -> str:

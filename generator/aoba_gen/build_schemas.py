@@ -26,7 +26,7 @@ from .build_unions import (
 from .build_values import enum_of, is_enum
 from .diagnostics import Report, shown
 from .load import Object, Scalar
-from .model import Alias, Definition, Enum, Record, Schema, Tag
+from .model import Alias, Definition, Enum, Property, Record, Schema, Tag
 from .resolve import Document, Place, reference
 
 _MAPS: Final = ("schemas", "definitions", "$defs")
@@ -123,6 +123,17 @@ class Schemas:
         fields = (field for record in self._records.lineage(name) for field in record.properties)
         return next(
             (field.python for field in fields if field.conversation and field.required), None
+        )
+
+    def demands(self, name: str) -> bool:
+        """Whether a class cannot be made without arguments."""
+        fields: dict[str, Property] = {}
+        for record in self._records.lineage(name):
+            for field in record.properties:
+                fields.setdefault(field.name, field)
+        return any(
+            field.required and field.fill is None and field.schema.const is None
+            for field in fields.values()
         )
 
     def discriminator(self, classes: Sequence[str]) -> tuple[str | None, dict[str, list[Tag]]]:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import inspect
+
 from aoba_runtime import Incoming, NotCarried, loopback
 from kinds import MESSAGES, KindsOfMessagesClient, models
-from kinds.models import Item, ListHeaders, Other
+from kinds.models import Item, ListHeaders, Other, SignedHeaders
 from kinds_peer import KindsOfMessagesClient as Peer, models as peer
 
 ITEM = Item(name="x")
@@ -46,7 +48,7 @@ async def main() -> None:
             (item, b'{"kind":"item","name":"x"}'),
         ]
         await headers(client, receiver)
-    assert list(MESSAGES)[-1] == "Unused" and len(MESSAGES) == 10
+    assert list(MESSAGES)[-1] == "Unused" and len(MESSAGES) == 11
     assert MESSAGES["List"].headers is models.ListHeaders
 
 
@@ -60,6 +62,11 @@ async def headers(client: KindsOfMessagesClient, receiver: Peer) -> None:
 
     await client.send_list([], headers=ListHeaders(page=2, x_trace_id="t"))
     assert got == [peer.ListHeaders(page=2, x_trace_id="t")]
+    assert inspect.signature(client.send_list).parameters["headers"].default is None
+    demanded = inspect.signature(client.send_signed).parameters["headers"]
+    assert demanded.default is inspect.Parameter.empty
+    receiver.on_signed(lambda text, incoming: None)
+    await client.send_signed("x", headers=SignedHeaders(by="me"))
     mute, _ = loopback.pair()
     mute.carries_headers = False
     async with KindsOfMessagesClient(mute) as other:
