@@ -85,6 +85,52 @@ def test_any_other_ends_soon(pattern: str) -> None:
     assert time.process_time() - begun < 5
 
 
+def test_a_message_that_is_wrong_everywhere_is_refused_soon() -> None:
+    message: Message[list[int | bool]] = Message("Numbers", "#/m", payload=list[int | bool])
+    begun = time.process_time()
+    with pytest.raises(
+        BadMessage, match="should be a Numbers, and is none for 800,002 reasons"
+    ) as refused:
+        message.decode(b'[""' + b',""' * 400_000 + b"]")
+    assert len(refused.value.problems) == 1
+    assert time.process_time() - begun < 5
+
+
+@pytest.mark.parametrize("bound", [2**31, 2**63 - 1, 2**63, 2**64, 10**400])
+def test_bounds_that_nothing_reaches_are_as_good_as_any(
+    cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, bound: int
+) -> None:
+    name = f"long{bound % 1009}"
+    item = {"minimum": -bound, "maximum": bound, "multipleOf": 1}
+    properties = {
+        "most": {"type": "array", "maxItems": bound, "items": {"type": "integer", **item}},
+        "least": {"type": "array", "minItems": bound, "items": {"type": "number", **item}},
+        "free": {"type": "number", **item},
+        "short": {"type": "string", "maxLength": bound},
+        "long": {"type": "string", "minLength": bound},
+    }
+    payload = {
+        "type": "object",
+        "minProperties": 1,
+        "maxProperties": bound,
+        "properties": properties,
+    }
+    document = {
+        "asyncapi": "3.0.0",
+        "info": {"title": name, "version": "1"},
+        "channels": {"c": {"address": "c", "messages": {"m": {"payload": payload}}}},
+    }
+    (tmp_path / "spec.json").write_text(json.dumps(document))
+    result = cli(tmp_path / "spec.json", "-o", tmp_path)
+    assert result.exit_code == 0, result.output
+    monkeypatch.syspath_prepend(tmp_path)
+    package = importlib.import_module(name)
+    assert package.decode('{"most": [1], "free": 1.5e9, "short": "x"}').most == [1]
+    for wrong in ('{"least": [1]}', '{"long": "x"}', "{}"):
+        with pytest.raises(BadMessage):
+            package.decode(wrong)
+
+
 @pytest.mark.parametrize("pattern", ["a{99999999999}", "(?=a)" + "(?:" * 3000 + ")" * 3000])
 def test_a_pattern_that_no_engine_takes_is_told(pattern: str) -> None:
     with pytest.raises(ValueError, match="no engine here runs the pattern"):

@@ -110,6 +110,13 @@ def _refs(schema: Schema) -> Iterator[str | None]:
             yield from _refs(inner)
 
 
+_LARGEST: Final = int(sys.float_info.max)
+"""No double is larger, and so no number of a message."""
+_LENGTHS: Final = frozenset({"minLength", "maxLength", "minItems", "maxItems"})
+_LONGEST: Final = 2**63 - 1
+"""pydantic takes no longer length, and nothing is as long."""
+
+
 class _Lowering:
     """Turns definitions into JSON Schema under neutral names, and remembers which stands for what."""
 
@@ -183,7 +190,12 @@ class _Lowering:
             lowered["additionalProperties"] = self._nullable(schema.values) or True
         if schema.format in FORMATS and schema.types == ("string",):
             lowered["customTypePath"] = FORMATS[schema.format]
-        lowered.update(schema.constraints)
+        for name, bound in schema.constraints:
+            if name in _LENGTHS and isinstance(bound, int):
+                bound = min(bound, _LONGEST)
+            elif "number" in types and isinstance(bound, int):
+                bound = max(min(bound, _LARGEST), -_LARGEST)
+            lowered[name] = bound
         return lowered
 
 
