@@ -18,6 +18,7 @@ from pydantic_core import (
 from .core_schemas import LARGE_INTEGER
 from .errors import BadMessage, Problem
 from .limits import excess
+from .tries import TooManyTries, counted, counting
 from .wire import note_changed_defaults, received
 
 _MOST_PROBLEMS: Final = 8
@@ -47,13 +48,25 @@ class Codec:
         )
         # A model's own validator, which knows its constructor only, is not what this one is made of.
         schema = self._adapter.core_schema
+        counted_schema, self._is_counted = counting(received(schema))
         self._validator = SchemaValidator(
-            received(schema), {"allow_inf_nan": False}, _use_prebuilt=False
+            counted_schema, {"allow_inf_nan": False}, _use_prebuilt=False
         )
         self._may_be_deep = schema["type"] == "definitions"  # there are references: perhaps back
 
     def decode(self, data: bytes, what: str) -> Any:
         """The value that `data` holds; raises `BadMessage`, which calls the value `what`."""
+        if not self._is_counted:
+            return self._decode(data, what)
+        try:
+            with counted(data):
+                return self._decode(data, what)
+        except TooManyTries:
+            raise bad_at(
+                "", "should have fewer levels at which it may be of one type or of another"
+            ) from None
+
+    def _decode(self, data: bytes, what: str) -> Any:
         try:
             value = self._validate(data)
             if self._may_be_deep and data.count(b"{") + data.count(b"[") > _SURELY_SENT:

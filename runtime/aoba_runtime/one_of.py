@@ -15,6 +15,7 @@ from pydantic_core import (
     core_schema,
 )
 
+from .tries import counting
 from .wire import received
 
 _WIRE: Final = SchemaSerializer(core_schema.any_schema())
@@ -45,7 +46,7 @@ class OneOf:
 
 def _received(kind: Any) -> SchemaValidator:
     """What decodes a member: it fills nothing in, as a constructor does."""
-    schema = received(TypeAdapter(kind).core_schema)
+    schema, _ = counting(received(TypeAdapter(kind).core_schema))
     return SchemaValidator(schema, {"allow_inf_nan": False}, _use_prebuilt=False)
 
 
