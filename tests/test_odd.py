@@ -58,3 +58,27 @@ def test_names_itself_where_the_title_gives_no_name(
         assert result.exit_code == 0 and "[package-name]" in result.stderr
         made[case] = [place.name for place in (tmp_path / case).iterdir()]
     assert made == {"components-only": ["email_api"], "minimal-3": ["api"]}
+
+
+@pytest.mark.parametrize(
+    ("title", "name"),
+    [
+        ("Lights " + "that go on " * 90, "lights" + "_that_go_on" * 8 + "_that"),
+        ("x" * 999, "x" * 100),
+        ("灯" * 999, "灯" * 33),
+    ],
+)
+def test_a_title_longer_than_the_name_of_a_folder(
+    tmp_path: Path, cli: Callable[..., Result], title: str, name: str
+) -> None:
+    spec = tmp_path / "spec.yaml"
+    spec.write_text(
+        f"asyncapi: 3.0.0\ninfo: {{title: {title}, version: '1'}}\nchannels: {{}}\n",
+        encoding="utf-8",
+    )
+    result = cli(spec, "-o", tmp_path / "out")
+    assert result.exit_code == 0, result.stderr
+    assert "spec.yaml:2:8: warning: " in result.stderr and "[package-name]" in result.stderr
+    assert [place.name for place in (tmp_path / "out").iterdir()] == [name]
+    refused = cli(spec, "-o", tmp_path / "out", "--package", "x" * 201)
+    assert refused.exit_code == 2 and "is too long for the name of a folder" in refused.stderr

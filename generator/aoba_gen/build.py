@@ -84,16 +84,18 @@ def build(
 
 
 def _package(title: str, info: Place, report: Report) -> str:
-    """The package's name, made of the title; with "api" added where it would hide a module or has no letter."""
+    """The package's name, made of the title; with "api" added where it would hide a module or has no letter, shortened where it is too long."""
     package = names.package(title)
-    if not names.is_taken_module(package):
+    if names.is_long(package):
+        settled, why = names.shortened(package), "is too long for the name of a folder"
+    elif names.is_taken_module(package):
+        settled = "_".join(filter(None, (package.strip("_"), "api")))
+        why = "Python or its libraries use" if package.strip("_") else "has no letter in it"
+    else:
         return package
-    settled = "_".join(filter(None, (package.strip("_"), "api")))
     report.warn(
         "package-name",
-        f"the title {shown(title)} makes the package name {package!r}, which "
-        + ("Python or its libraries use" if package.strip("_") else "has no letter in it")
-        + f"; it is called {settled!r}",
+        f"the title {shown(title)} makes the package name {shown(package)}, which {why}; it is called {settled!r}",
         info.key_location("title"),
         "choose another name with --package NAME",
     )

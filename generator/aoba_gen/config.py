@@ -331,4 +331,6 @@ def package_fault(name: str) -> str:
         return f"{name!r} is no name for a Python package; write letters, digits and '_'"
     if names.is_taken_module(name) or name.startswith("__"):
         return f"{name!r} is a name that Python or its libraries use"
+    if names.is_long(name):
+        return f"{shown(name)} is too long for the name of a folder"
     return ""

@@ -111,6 +111,17 @@ def package(title: str) -> str:
     return snake(_without_api(title))
 
 
+def is_long(name: str) -> bool:
+    """Whether a folder of that name is more than file systems take, with what is written beside it (255 bytes)."""
+    return len(name.encode()) > 200
+
+
+def shortened(name: str) -> str:
+    """The words of `name` that fit into a folder's name, or else its first letters."""
+    fitting = name.encode()[:100].decode(errors="ignore")
+    return fitting.rpartition("_")[0].strip("_") or fitting
+
+
 def is_taken_module(name: str) -> bool:
     """Whether a package of that name would hide a module that generated code needs, or has no letter in it."""
     return name in sys.stdlib_module_names or name in _IMPORTED or not name.strip("_")
