@@ -157,7 +157,7 @@ class Operations:
     def _reply(
         self, name: str, place: Place, channel: Channel, requests: Sequence[Message]
     ) -> Reply | None:
-        reply = place.get("reply")
+        reply, asked = place.get("reply"), channel
         if reply is None:
             return None
         place_of_channel = reply.get("channel")
@@ -176,9 +176,20 @@ class Operations:
             )
             return None
         address = reply.get("address")
+        location = (address.text("location") or None) if address else None
+        known = {parameter.name for parameter in asked.parameters}
+        lost = [each.name for each in channel.parameters if each.name not in known]
+        if lost and location is None:
+            self._report.warn(
+                "reply-address",
+                f"the reply to operation {shown(name)} goes to {shown(channel.address)}, and the address of its request has no "
+                f"{shown(lost[0])}: it is sent without an address",
+                place.key_location("reply"),
+                "say where a request holds the address: address: {location: '$message.header#/replyTo'}",
+            )
         return Reply(
             channel=channel,
-            address=(address.text("location") or None) if address else None,
+            address=location,
             messages=messages,
             type=expression(message.type for message in messages),
         )

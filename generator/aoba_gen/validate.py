@@ -117,6 +117,7 @@ TOLD: Final = {
     "ref-embedded": "A reference begins at the root of its file.",
     "ref-unescaped": "The names in a reference are escaped.",
     "remote-ref": "What a reference names lies on this machine.",
+    "reply-address": "A reply's address is known from its request.",
     "reply-unknown": "A reply names its messages.",
     "schema-conflict": "The parts of a schema ask for a type that they share.",
     "schema-format": "A schema is of a format that is read.",

@@ -43,13 +43,17 @@ def channel_wildcard(written: Written) -> Findings:
             )
 
 
-def _outside_braces(address: str) -> str:
-    return re.sub(r"\{[^{}]*\}", "{}", address)
+def _outside_braces(address: str, parameter: str = "{}") -> str:
+    """The address with `parameter` for each of its parameters."""
+    return re.sub(r"\{[^{}]+\}", parameter, address)
 
 
 def channel_parameters(written: Written) -> Findings:
-    """Parameters are those in the braces of the address."""
+    """Parameters are those in the braces of the address, and every brace is of a parameter."""
     for address, channel, location in written.addresses():
+        if braces := set(_outside_braces(address, "")) & set("{}"):
+            message = f"the address {shown(address)} has a {shown(min(braces))} that is of no parameter, and is sent as it stands"
+            yield Finding(message, location, "write each parameter as {name}")
         parameters = channel.get("parameters")
         used, described = variables(address), keys(parameters)
         missing = [name for name in used if name not in described]

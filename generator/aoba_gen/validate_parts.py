@@ -11,7 +11,7 @@ from .diagnostics import Location
 from .load import Array, Object, Scalar
 from .resolve import Document, Place, reference
 
-_VARIABLE: Final = re.compile(r"\{([^{}]*)\}")
+_VARIABLE: Final = re.compile(r"\{([^{}]+)\}")
 
 
 @dataclass(frozen=True, slots=True)
