@@ -182,7 +182,9 @@ def test_sarif(cli: Cli, case: str) -> None:
     assert driver["rules"] == [
         {
             "id": "channel-parameters",
-            "shortDescription": {"text": "Parameters are those in the braces of the address, and every brace is of a parameter."},
+            "shortDescription": {
+                "text": "Parameters are those in the braces of the address, and every brace is of a parameter."
+            },
         }
     ]
     result = run["results"][1]

@@ -126,7 +126,7 @@ class Operations:
             is_empty=any(message.payload is None for message in messages),
             headers=expression(f"models.{record}" for record in headers) or None,
             needs_headers=len(headers) == len(messages)
-            and all(self._schemas.demands(record) for record in headers),
+            and all(self._demands(message, sends and reply is not None) for message in messages),
             takes_address=channel.address is None,
             reply=reply,
             security=security(place),
@@ -193,6 +193,12 @@ class Operations:
             messages=messages,
             type=expression(message.type for message in messages),
         )
+
+    def _demands(self, message: Message, is_request: bool) -> bool:
+        """Whether the headers of a message have to be given; the runtime gives a request its correlation id."""
+        id = message.correlation if is_request else None
+        filled = (id or "").removeprefix("$message.header#/")
+        return message.headers is not None and self._schemas.demands(message.headers, filled)
 
     def _message_hook(self, message: Message, name: str) -> Hook:
         received = [

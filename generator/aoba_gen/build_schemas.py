@@ -125,12 +125,14 @@ class Schemas:
             (field.python for field in fields if field.conversation and field.required), None
         )
 
-    def demands(self, name: str) -> bool:
-        """Whether a class cannot be made without arguments."""
+    def demands(self, name: str, filled: str = "") -> bool:
+        """Whether a class cannot be made without arguments; not if all it requires is the field `filled`."""
         fields: dict[str, Property] = {}
         for record in self._records.lineage(name):
             for field in record.properties:
                 fields.setdefault(field.name, field)
+        if [field.name for field in fields.values() if field.required] == [filled]:
+            return False
         return any(
             field.required and field.fill is None and field.schema.const is None
             for field in fields.values()

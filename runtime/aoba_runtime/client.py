@@ -176,6 +176,11 @@ class Client:
         if address is None:
             address = operation.address_with(parameters or {})
         wire = self._headers(message, headers)
+        if wire is None and operation.reply and self._carries:
+            *_, id = with_id(message, data, {}, headers_too=True)
+            wire = (
+                None if id is None else {}
+            )  # the id, which is put in later, is all that is needed
         if wire is None and message.headers is not None:
             raise TypeError(f"{operation.method}() needs headers for {message.name}")
         conversation = message.conversation_of(value)

@@ -36,6 +36,7 @@ async def main() -> None:
     link, other = loopback.pair()
     async with RepliesClient(link) as client, Server(other) as server:
         await by_a_header(client, server)
+        await by_a_header_that_is_required(client, server)
         await by_the_payload(client, server)
         await by_order(client, server, other)
         await with_an_address(client, server)
@@ -68,6 +69,20 @@ async def by_a_header(client: RepliesClient, server: Server) -> None:
         return peer.PongPayload(text="no headers: the id goes back by itself")
 
     assert (await client.ping(Ping(), headers=ME)).text.startswith("no headers")
+
+
+async def by_a_header_that_is_required(client: RepliesClient, server: Server) -> None:
+    """Who asks need not make up an id."""
+    rung: list[str] = []
+
+    @server.on_ring
+    def ring(text: str, incoming: Incoming) -> int:
+        rung.append(incoming.headers_as(peer.RingHeaders).request_id)
+        return len(text)
+
+    assert [*await asyncio.gather(client.ring("a"), client.ring("bcd"))] == [1, 3]
+    assert await client.ring("ef", headers=models.RingHeaders(request_id="mine", loud=True)) == 2
+    assert len(set(rung)) == 3 and rung[2] == "mine"
 
 
 async def by_the_payload(client: RepliesClient, server: Server) -> None:
