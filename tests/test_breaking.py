@@ -309,6 +309,17 @@ def test_a_description_is_that_of_what_has_it(cli: Cli, tmp_path: Path) -> None:
     assert len(found) == 1 and "the description of parameter 'lights'" in found[0], result.stdout
 
 
+def test_a_security_scheme_that_is_described_now(cli: Cli, tmp_path: Path) -> None:
+    """Who let clients in by a scheme that no component described does so still."""
+    servers = "servers: {main: {url: x.example, protocol: ws, security: [{key: []}]}}\nchannels:"
+    old = LIGHTS.replace("channels:", servers)
+    (tmp_path / "old.yaml").write_text(old)
+    scheme = "components: {securitySchemes: {key: {type: apiKey, in: user}}}\n"
+    (tmp_path / "new.yaml").write_text(old + scheme)
+    result = cli("breaking", tmp_path / "new.yaml", "--against", tmp_path / "old.yaml")
+    assert (result.exit_code, result.stderr) == (0, "no changes\n"), result.output
+
+
 def successive() -> Iterator[tuple[str, str]]:
     """Official examples in one version of the specification and in the next."""
     if not OFFICIAL.is_dir():

@@ -159,7 +159,8 @@ def test_a_server_has_a_host_and_names_its_schemes(root: Place) -> None:
     assert cloud.text("url") == "wss://{region}.example.com:8443/lamps/v1"
     assert at(cloud, "host").location.line == 9
     assert [scheme.pointer for scheme in at(cloud, "security").items()] == [
-        "#/components/securitySchemes/token"
+        "#/components/securitySchemes/token",
+        "#/components/securitySchemes/nobody",  # which the components lack
     ]
     assert (house.text("host"), house.raw("pathname")) == ("lamp.local", None)
 

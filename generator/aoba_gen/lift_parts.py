@@ -82,14 +82,17 @@ class Parts:
             self._shape.show(end.node, make(fields, end.node))
 
     def schemes(self, requirements: Place) -> Node:
-        """The security schemes that a list of security requirements names; undefined names are left out."""
+        """The security schemes that a list of security requirements names; of one that is not defined, the name is known."""
         components = self._written.root.get("components")
         known = components.get("securitySchemes") if components else None
         schemes: dict[str, Node] = {}
         for requirement in requirements.items():
-            for name, _ in requirement.raw_fields():
+            for name, needed in requirement.raw_fields():
                 scheme = known.raw(name) if known else None
-                if scheme is not None:
+                if scheme is None:
+                    pointer = step("#/components/securitySchemes", name)
+                    schemes[name] = self._shape.stand(make({}, needed.node), pointer)
+                else:
                     schemes[name] = self._shape.stand(scheme.node, scheme.pointer)
         return Array(tuple(schemes.values()), requirements.location)
 
