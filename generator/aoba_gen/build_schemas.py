@@ -14,7 +14,7 @@ from .build_formats import format_of
 from .build_keywords import warn_unknown
 from .build_order import mark_recursive, ordered
 from .build_records import Records
-from .build_types import NOTHING, is_map, plain_schema
+from .build_types import NOTHING, is_map, plain_schema, takes_id
 from .build_unions import (
     Discriminated,
     common_tag,
@@ -126,12 +126,13 @@ class Schemas:
         )
 
     def demands(self, name: str, filled: str = "") -> bool:
-        """Whether a class cannot be made without arguments; not if all it requires is the field `filled`."""
+        """Whether a class cannot be made without arguments; not if all it requires is `filled`, and that takes any id."""
         fields: dict[str, Property] = {}
         for record in self._records.lineage(name):
             for field in record.properties:
                 fields.setdefault(field.name, field)
-        if [field.name for field in fields.values() if field.required] == [filled]:
+        required = [field for field in fields.values() if field.required]
+        if [field.name for field in required] == [filled] and takes_id(required[0].schema):
             return False
         return any(
             field.required and field.fill is None and field.schema.const is None

@@ -270,3 +270,17 @@ def _lifted(schema: Schema, keyword: str) -> Schema:
     if schema.items is not None:
         return replace(schema, items=bare, checks=lifted)
     return replace(schema, values=bare, checks=lifted)
+
+
+def takes_id(schema: Schema) -> bool:
+    """Whether a schema surely takes an id that the runtime makes: a UUID as text, else a number of 31 bits."""
+    plain = Schema(schema.types, constraints=schema.constraints, nullable=schema.nullable)
+    return (
+        replace(schema, format=None if schema.format == "uuid" else schema.format) == plain
+        and bool({"string", "integer", "number"}.intersection(schema.types or ["string"]))
+        and all(
+            not isinstance(bound, str)
+            and (bound <= 36 if name == "minLength" else name == "maxLength" and bound >= 36)
+            for name, bound in schema.constraints
+        )
+    )

@@ -269,6 +269,10 @@ class _Reader:
     def _path(self, fields: dict[str, object], name: str, where: Keys) -> Path | None:
         """A path, which is relative to the file that names it."""
         text = self._text(fields, name, where)
+        if text is not None and "\0" in text:
+            message = f"{name!r} holds the character U+0000, which no path can: {shown(text)}"
+            self._wrong((*where, name), message, "take it out")
+            return None
         return None if text is None else self._file.parent / text
 
     def _folder(self, fields: dict[str, object], name: str, where: Keys) -> Path | None:

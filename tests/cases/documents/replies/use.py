@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 import json
 from collections.abc import Awaitable
 
@@ -83,6 +84,10 @@ async def by_a_header_that_is_required(client: RepliesClient, server: Server) ->
     assert [*await asyncio.gather(client.ring("a"), client.ring("bcd"))] == [1, 3]
     assert await client.ring("ef", headers=models.RingHeaders(request_id="mine", loud=True)) == 2
     assert len(set(rung)) == 3 and rung[2] == "mine"
+    server.on_buzz(lambda buzz: 7)
+    assert await client.buzz(True, headers=models.BuzzHeaders(request_id="abc")) == 7
+    no_room = inspect.signature(client.buzz).parameters["headers"]  # three characters are no id
+    assert no_room.default is inspect.Parameter.empty
 
 
 async def by_the_payload(client: RepliesClient, server: Server) -> None:
