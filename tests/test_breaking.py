@@ -13,6 +13,7 @@ from typing import Final
 import pytest
 from aoba_gen.compare import RULES
 from breaking_pair import CASES
+from click.testing import Result
 from conftest import Cli
 
 OFFICIAL: Final = Path(__file__).parents[2] / "shared" / "corpus" / "documents" / "asyncapi__spec"
@@ -189,6 +190,13 @@ def test_the_next_version(
     assert result.exit_code == code
 
 
+def compared(cli: Cli, folder: Path, old: str, new: str, *options: str) -> Result:
+    """What `breaking` says of one text after another."""
+    (folder / "old.yaml").write_text(old)
+    (folder / "new.yaml").write_text(new)
+    return cli("breaking", folder / "new.yaml", "--against", folder / "old.yaml", *options)
+
+
 @pytest.mark.parametrize(
     ("old", "new", "is_behind"),
     [
@@ -207,19 +215,15 @@ def test_a_version_does_not_go_back(
 ) -> None:
     """Nothing else has changed; a pre-release comes before the version it leads to (semver.org, section 11)."""
     text = (CASES / "field-added" / "old.yaml").read_text()
-    for name, version in (("old.yaml", old), ("new.yaml", new)):
-        (tmp_path / name).write_text(text.replace("version: 1.0.0", f"version: {version}"))
-    files = (tmp_path / "new.yaml", "--against", tmp_path / "old.yaml")
-    result = cli("breaking", *files, "--suggest-version")
+    texts = [text.replace("version: 1.0.0", f"version: {version}") for version in (old, new)]
+    result = compared(cli, tmp_path, *texts, "--suggest-version")
     assert (result.exit_code, "[version-behind]" in result.stderr) == (is_behind, is_behind)
 
 
 def test_a_pre_release_that_changes_is_another_one(cli: Cli, tmp_path: Path) -> None:
-    for name in ("old.yaml", "new.yaml"):
-        text = (CASES / "field-added" / name).read_text()
-        (tmp_path / name).write_text(text.replace("version: 1.0.0", "version: 2.0.0-rc.1"))
-    files = (tmp_path / "new.yaml", "--against", tmp_path / "old.yaml")
-    result = cli("breaking", *files, "--suggest-version")
+    places = (CASES / "field-added" / name for name in ("old.yaml", "new.yaml"))
+    texts = [place.read_text().replace("version: 1.0.0", "version: 2.0.0-rc.1") for place in places]
+    result = compared(cli, tmp_path, *texts, "--suggest-version")
     told = "the version is 2.0.0-rc.1, and should come after 2.0.0-rc.1 [version-behind]\n    hint: set info.version to 2.0.0\n"
     assert (result.exit_code, told in result.stderr) == (1, True)
 
@@ -243,10 +247,8 @@ def test_a_pre_release_that_changes_is_another_one(cli: Cli, tmp_path: Path) -> 
 def test_a_server_that_is_written_otherwise_is_at_the_same_place(
     cli: Cli, tmp_path: Path, before: str, after: str, is_told: bool
 ) -> None:
-    for name, host in (("old.yaml", before), ("new.yaml", after)):
-        text = "asyncapi: 3.0.0\ninfo: {title: Lamp, version: 1.0.0}\n"
-        (tmp_path / name).write_text(f"{text}servers:\n  s: {{protocol: wss, host: {host}}}\n")
-    result = cli("breaking", tmp_path / "new.yaml", "--against", tmp_path / "old.yaml")
+    text = "asyncapi: 3.0.0\ninfo: {title: Lamp, version: 1.0.0}\nservers:\n  s: {protocol: wss, host: "
+    result = compared(cli, tmp_path, f"{text}{before}}}\n", f"{text}{after}}}\n")
     assert ("[server-url-changed]" in result.stdout) is is_told, result.output
 
 
@@ -283,28 +285,29 @@ def test_a_bound_with_or_without_its_end(
 
 @pytest.mark.parametrize("bound", ["type: string, minLength: 0", "type: array, minItems: 0"])
 def test_a_bound_that_says_nothing(cli: Cli, tmp_path: Path, bound: str) -> None:
-    for name, said in (("old.yaml", bound), ("new.yaml", bound.partition(",")[0])):
-        (tmp_path / name).write_text(LIGHTS.replace("type: number, multipleOf: 1.0", said))
-    result = cli("breaking", tmp_path / "new.yaml", "--against", tmp_path / "old.yaml")
+    said = (bound, bound.partition(",")[0])
+    texts = [LIGHTS.replace("type: number, multipleOf: 1.0", one) for one in said]
+    result = compared(cli, tmp_path, *texts)
     assert (result.exit_code, result.stderr) == (0, "no changes\n")
 
 
 @pytest.mark.parametrize("kind", ["integer", "number"])
 def test_a_number_of_another_format(cli: Cli, tmp_path: Path, kind: str) -> None:
-    for name, format in (("old.yaml", "int32"), ("new.yaml", "int64")):
-        said = f"type: {kind}, format: {format}"
-        (tmp_path / name).write_text(LIGHTS.replace("type: number, multipleOf: 1.0", said))
-    result = cli("breaking", tmp_path / "new.yaml", "--against", tmp_path / "old.yaml")
+    said = (f"type: {kind}, format: {format}" for format in ("int32", "int64"))
+    texts = [LIGHTS.replace("type: number, multipleOf: 1.0", one) for one in said]
+    result = compared(cli, tmp_path, *texts)
     assert "risky: the format of" in result.stdout and "is 'int64'; it was 'int32'" in result.stdout
     assert result.exit_code == 0
 
 
 def test_a_description_is_that_of_what_has_it(cli: Cli, tmp_path: Path) -> None:
     """The text of a method holds its parameters too, and yet only the parameter has new words."""
-    for name, said in (("old.yaml", "Which."), ("new.yaml", "Which ones.")):
-        described = f"parameters: {{lights: {{description: {said}, "
-        (tmp_path / name).write_text(LIGHTS.replace("parameters: {lights: {", described))
-    result = cli("breaking", tmp_path / "new.yaml", "--against", tmp_path / "old.yaml")
+    described = "parameters: {lights: {description: %s, "
+    texts = [
+        LIGHTS.replace("parameters: {lights: {", described % words)
+        for words in ("Which.", "Which ones.")
+    ]
+    result = compared(cli, tmp_path, *texts)
     found = [line for line in result.stdout.splitlines() if "compatible" in line]
     assert len(found) == 1 and "the description of parameter 'lights'" in found[0], result.stdout
 
@@ -313,10 +316,8 @@ def test_a_security_scheme_that_is_described_now(cli: Cli, tmp_path: Path) -> No
     """Who let clients in by a scheme that no component described does so still."""
     servers = "servers: {main: {url: x.example, protocol: ws, security: [{key: []}]}}\nchannels:"
     old = LIGHTS.replace("channels:", servers)
-    (tmp_path / "old.yaml").write_text(old)
     scheme = "components: {securitySchemes: {key: {type: apiKey, in: user}}}\n"
-    (tmp_path / "new.yaml").write_text(old + scheme)
-    result = cli("breaking", tmp_path / "new.yaml", "--against", tmp_path / "old.yaml")
+    result = compared(cli, tmp_path, old, old + scheme)
     assert (result.exit_code, result.stderr) == (0, "no changes\n"), result.output
 
 
