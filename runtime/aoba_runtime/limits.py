@@ -28,9 +28,8 @@ def excess(data: bytes) -> str | None:
     """What is too much about `data`; `None` where nothing is."""
     if len(data) > LIMITS.bytes:
         return f"should be no larger than {LIMITS.bytes:,} bytes"
-    if len(data) > LIMITS.values:
-        if values_in(data) > LIMITS.values:
-            return f"should have no more than {LIMITS.values:,} values"
+    if len(data) > LIMITS.values and values_in(data) > LIMITS.values:
+        return f"should have no more than {LIMITS.values:,} values"
     return None
 
 
