@@ -7,6 +7,7 @@ import json
 import random
 import time
 from pathlib import Path
+from typing import Final
 
 import aoba_voice_call_signaling as aoba
 import pytest
@@ -16,6 +17,7 @@ from conftest import Cli
 from aoba_runtime import BadMessage, Checks, Message, UnsupportedMessage, limits
 from aoba_runtime.patterns import searcher
 
+SOON: Final = 30  # seconds of the processor; what this guards against takes hours
 ANY: Message[object] = Message("Any", "#/m", payload=object)
 
 
@@ -42,7 +44,7 @@ def test_what_is_too_large_is_refused_at_once() -> None:
     for data in (b"[" * 10**8, b"1," * 4_000_000, b'"' + b"x" * 10**8, b'{"a":' * 10**6):
         with pytest.raises(BadMessage):
             ANY.decode(data)
-    assert time.process_time() - begun < 2
+    assert time.process_time() - begun < SOON
 
 
 @pytest.mark.parametrize(
@@ -82,7 +84,7 @@ def test_any_other_ends_soon(pattern: str) -> None:
     check = Checks({"pattern": pattern})
     for length in (100, 200, 10**6):
         assert check.failures("a" * length)
-    assert time.process_time() - begun < 5
+    assert time.process_time() - begun < SOON
 
 
 def test_a_message_that_is_wrong_everywhere_is_refused_soon() -> None:
@@ -93,7 +95,7 @@ def test_a_message_that_is_wrong_everywhere_is_refused_soon() -> None:
     ) as refused:
         message.decode(b'[""' + b',""' * 400_000 + b"]")
     assert len(refused.value.problems) == 1
-    assert time.process_time() - begun < 5
+    assert time.process_time() - begun < SOON
 
 
 @pytest.mark.parametrize("bound", [2**31, 2**63 - 1, 2**63, 2**64, 10**400])
@@ -142,7 +144,7 @@ def test_numbers_of_one_hash_are_told_apart_at_once() -> None:
     same = [(2**61 - 1) * number for number in range(1, 200_000)]
     begun = time.process_time()
     assert check.failures(same) == []
-    assert time.process_time() - begun < 5
+    assert time.process_time() - begun < SOON
     for one, other in [(2**100, 2.0**100), (2**53, 2.0**53), (-(2**70), -(2.0**70)), (3, 3.0)]:
         assert check.failures([[one], [other]]) == [((1,), "should not be the same as [0]")]
     assert check.failures([2**53, -(2**53), 2**53 + 1, float(2**60), 2**60 + 1, "0x20"]) == []

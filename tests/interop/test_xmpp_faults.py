@@ -135,7 +135,7 @@ async def test_a_stall_of_eight_seconds(server: RunningServer) -> None:
             )
             event = await anext(events)
             found = time.monotonic() - began
-            assert isinstance(event, xmpp.Reconnecting) and found < 6
+            assert isinstance(event, xmpp.Reconnecting) and found < 8
             await asyncio.sleep(8 - found)
             proxy.flow()
             outcomes = await sending
@@ -188,7 +188,7 @@ async def test_a_peer_that_vanishes_is_a_fault_in_time(server: RunningServer) ->
                 began = time.monotonic()
                 with pytest.raises(Fault):
                     await one.send(Outgoing(b"1", jid))
-                assert time.monotonic() - began < 3
+                assert time.monotonic() - began < 8  # without a limit of its own it takes ten
                 proxy.flow()
 
 
