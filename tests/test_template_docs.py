@@ -121,6 +121,8 @@ def test_one_file_is_replaced_and_the_others_stay(cli: Cli, tmp_path: Path, fold
         ("x = (\n", 1, "no Python"),
         ('{% include "gone.jinja" %}', 1, "gone.jinja"),
         ("x = 1\n{{ 1 / 0 }}\n", 2, "division by zero"),
+        ('{% extends "operations.py.j2" %}', 1, "fails: it comes back to itself [template]"),
+        ('x = 1\n{% include "operations.py.j2" %}', 2, "fails: it comes back to itself [template]"),
     ],
 )
 def test_a_fault_in_a_template_has_a_place(
@@ -142,6 +144,19 @@ def test_a_template_that_replaces_nothing_is_refused(
     result = cli(PING, "-o", tmp_path / "out", "--templates", folder)
     assert result.exit_code == 1
     assert "did you mean 'client.py.j2'?" in result.stderr
+
+
+@pytest.mark.parametrize("kind", ["folder", "dangling link"])
+def test_a_template_that_is_no_file_is_refused(
+    cli: Cli, tmp_path: Path, folder: Path, kind: str
+) -> None:
+    if kind == "folder":
+        (folder / "client.py.j2").mkdir()
+    else:
+        (folder / "client.py.j2").symlink_to("gone")
+    result = cli(PING, "-o", tmp_path / "out", "--templates", folder)
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert f"{folder / 'client.py.j2'}:1:1: a template should be a file [template]" in result.stderr
 
 
 def test_a_folder_of_templates_has_to_exist(cli: Cli, tmp_path: Path) -> None:

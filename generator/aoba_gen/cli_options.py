@@ -37,12 +37,16 @@ def _package(context: click.Context, parameter: click.Parameter, value: str | No
 def _rules(
     context: click.Context, parameter: click.Parameter, values: tuple[str, ...]
 ) -> tuple[str, ...]:
-    known = _optional() if values else {}
     for value in values:
-        if value not in known:
-            near = suggestion(value, known) or "'aoba-gen rules' lists those that can be turned off"
-            raise click.BadParameter(f"there is no rule {value!r} that can be turned off; {near}")
+        if hint := _why_on(value):
+            raise click.BadParameter(f"there is no rule {value!r} that can be turned off; {hint}")
     return values
+
+
+def _why_on(rule: str) -> str | None:
+    from .validate import why_on
+
+    return why_on(rule)
 
 
 def _optional() -> Mapping[str, str]:
@@ -162,7 +166,7 @@ def configuration(
     Sets the interpreter up for a short run that builds much and follows long chains of schemas.
     """
     file = find_config()
-    config = read_config(file, _optional, Report()) if file else Config()
+    config = read_config(file, _why_on, Report()) if file else Config()
     slow = config.slow_patterns or click.get_current_context().meta.get(_SLOW, False)
     report = Report(
         (*config.disabled, *disabled), Limits(**{**config.limits, **(limits or {})}), slow

@@ -91,8 +91,8 @@ def find_config() -> Path | None:
     return None
 
 
-def read_config(file: Path, rules: Callable[[], Mapping[str, str]], report: Report) -> Config:
-    """The configuration in `file`; `rules`, asked if need be, are those that can be turned off; raises `Refused` with all that is wrong with it."""
+def read_config(file: Path, why_on: Callable[[str], str | None], report: Report) -> Config:
+    """The configuration in `file`; `why_on` tells what to say of a rule that cannot be turned off; raises `Refused` with all that is wrong with it."""
     import tomllib  # most calls find no configuration
 
     text = _text(file, report)
@@ -106,7 +106,7 @@ def read_config(file: Path, rules: Callable[[], Mapping[str, str]], report: Repo
         report.error(_RULE, message, Location(str(file), line, column), hint)
         raise Refused(report.diagnostics) from None
     table = tools.get("aoba-gen", {}) if isinstance(tools, dict) else {}
-    config = _Reader(file, text, report).config(table, rules)
+    config = _Reader(file, text, report).config(table, why_on)
     report.raise_errors()
     return config
 
@@ -138,16 +138,13 @@ class _Reader:
         self._lines = text.splitlines()
         self._report = report
 
-    def config(self, table: object, rules: Callable[[], Mapping[str, str]]) -> Config:
+    def config(self, table: object, why_on: Callable[[str], str | None]) -> Config:
         fields = self._fields(table, _SHARED, ())
         disabled = self._list(fields.get("disable", []), ("disable",))
-        known = rules() if disabled else {}
         for rule in disabled:
-            if rule not in known:
-                near = suggestion(str(rule), known) or "'aoba-gen rules' lists them"
-                self._wrong(
-                    ("disable",), f"there is no rule {shown(rule)} that can be turned off", near
-                )
+            if hint := why_on(str(rule)):
+                message = f"there is no rule {shown(rule)} that can be turned off"
+                self._wrong(("disable",), message, hint)
         documents = self._list(fields.get("documents", []), ("documents",))
         targets = [self._target(one, ("documents", index)) for index, one in enumerate(documents)]
         return Config(

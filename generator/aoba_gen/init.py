@@ -20,7 +20,7 @@ from .history import NoHistory, git, top_of
 from .init_edits import PRE_COMMIT, has_hook, has_table, with_hook, with_table
 from .load import load
 from .manifest import RESERVED
-from .validate import OPTIONAL
+from .validate import why_on
 from .versions import check_version
 from .write import Unwritable, create, reason_of
 
@@ -187,7 +187,7 @@ def _pyproject(top: Path, outputs: Mapping[str, str], *, is_given: bool) -> Step
     ours = f"{texts.TABLE}{listed}{texts.ACCEPT}"
     if old is None:
         return Step(FILE, State.CREATED, "with [tool.aoba-gen]", None, ours)
-    config = read_config(Path(relpath(top / FILE)), lambda: OPTIONAL, Report())
+    config = read_config(Path(relpath(top / FILE)), why_on, Report())
     if not has_table(old):
         new = with_table(old, ours)
         if new is None:

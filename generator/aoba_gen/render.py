@@ -70,22 +70,20 @@ def render(model: Model, templates: Path | None = None) -> dict[str, str]:
 
 def _check_names(templates: Path | None, ours: list[str]) -> None:
     """Raise `Refused` when a template of the user's takes no place of ours, and so would never be read."""
-    strangers = (
-        [place for place in sorted(templates.glob("*.j2")) if place.name not in ours]
-        if templates
-        else []
-    )
-    if strangers:
-        raise Refused(
-            Diagnostic(
-                "template",
-                f"there is no template {shown(place.name)} that this could replace",
-                Location(str(place), 1, 1),
-                suggestion(place.name, ours)
-                or f"there are {', '.join(ours)}; what they include has another suffix",
+    found = []
+    for place in sorted(templates.glob("*.j2")) if templates else ():
+        if place.name not in ours:
+            hint = suggestion(place.name, ours) or (
+                f"there are {', '.join(ours)}; what they include has another suffix"
             )
-            for place in strangers
-        )
+            message = f"there is no template {shown(place.name)} that this could replace"
+        elif not place.is_file():
+            message, hint = "a template should be a file", "ours is read when there is none here"
+        else:
+            continue
+        found.append(Diagnostic("template", message, Location(str(place), 1, 1), hint))
+    if found:
+        raise Refused(found)
 
 
 def _of_the_user(fault: Exception, templates: Path | None) -> Refused | None:
@@ -98,8 +96,10 @@ def _of_the_user(fault: Exception, templates: Path | None) -> Refused | None:
             file, line = frame.filename, frame.lineno
     if not templates or not file or Path(file).parent != templates:
         return None
-    place = Location(file, line or 1, 1)
-    return Refused([Diagnostic("template", f"the template fails: {fault}", place, _TEMPLATE_HINT)])
+    place, hint, why = Location(file, line or 1, 1), _TEMPLATE_HINT, str(fault)
+    if isinstance(fault, RecursionError):
+        why, hint = "it comes back to itself", "look at what it extends, includes and calls"
+    return Refused([Diagnostic("template", f"the template fails: {why}", place, hint)])
 
 
 def _undecoded(fault: UnicodeDecodeError, templates: Path) -> Refused | None:

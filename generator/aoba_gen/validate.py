@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
-from .diagnostics import Report, Severity
+from .diagnostics import Report, Severity, suggestion
 from .resolve import Document
 from .validate_channels import (
     channel_address,
@@ -131,6 +131,15 @@ OPTIONAL: Final[Mapping[str, str]] = {
     rule.name: rule.sentence for rule in RULES if not rule.needed
 } | TOLD
 """What can be turned off, by name, and what it demands."""
+
+
+def why_on(rule: str) -> str | None:
+    """What to tell who wants to turn `rule` off and cannot; `None` when he can."""
+    if rule in OPTIONAL:
+        return None
+    if any(rule == one.name for one in RULES):
+        return "no package can be made of what breaks it"
+    return suggestion(rule, OPTIONAL) or "'aoba-gen rules' lists them"
 
 
 def check_rules(written: Written, report: Report) -> Document:
