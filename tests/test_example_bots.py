@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
+import pytest
 import pytest_asyncio
 from aoba_runtime import devserver
 
@@ -64,6 +65,20 @@ async def bot(
             await process.wait()
 
 
+async def failure(token: str, name: str, *args: str) -> tuple[int | None, str, str]:
+    """How a program ends that cannot work: its exit code, what it prints, and its complaint."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        *(str(ROOT / "examples" / name), *args),
+        env=environment(token),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    async with asyncio.timeout(60):
+        out, err = await process.communicate()
+    return process.returncode, out.decode(), err.decode()
+
+
 async def output(server: devserver.Server, user: str, *command: str) -> str:
     """What a program prints; it must succeed."""
     process = await asyncio.create_subprocess_exec(
@@ -85,7 +100,7 @@ async def test_load_on_the_echo_bot(server: devserver.Server) -> None:
         options = ["--url", server.url, "--calls", "4", "--at-once", "2", "--seconds", "0.5"]
         printed = await output(server, "load", program, "echo@localhost", *options)
         assert re.fullmatch(
-            r"completed 4\nconnected +p50 \d+  p95 \d+  max \d+ ms\nfirst audio +p50 .*ms\n",
+            r"4 completed\nconnected +p50 \d+  p95 \d+  max \d+ ms\nfirst audio +p50 .*ms\n",
             printed,
         )
     assert said[0].startswith("ready as echo@localhost/")
@@ -111,3 +126,97 @@ async def test_an_announcement_is_heard_to_its_end(
         pcm = np.frombuffer(file.readframes(file.getnframes()), dtype="<i2").reshape(-1, 2)[:, 1]
     second = pcm[24_000:72_000]
     assert int(np.argmax(np.abs(np.fft.rfft(second)))) == 700
+
+
+NEWS: Final = ["announcement_bot.py", str(ROOT / "tests" / "test_example_bots.py")]
+WRONG: Final = {
+    "no token": (["echo_bot.py"], 2, "there is no token in AOBA_TOKEN; aoba-call token echo prints one"),
+    "no file": (["announcement_bot.py"], 2, "the following arguments are required: file"),
+    "no such file": (["announcement_bot.py", "nowhere.wav"], 1, "nowhere.wav: No such file or directory"),
+    "no sound": (NEWS, 1, "Invalid data found when processing input"),
+    "no URL": (["echo_bot.py", "rubbish"], 1, "a WebSocket URL is ws://host or wss://host"),
+    "no server": (["echo_bot.py", "ws://localhost:9/xmpp"], 1, "cannot be reached"),
+    "no calls": (["load_generator.py", "echo", "--calls", "0"], 2, "0 is too few; 1 is the least"),
+    "not encrypted": (["load_generator.py", "echo", "--url", "ws://192.0.2.1"], 1, "use wss://"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", WRONG)
+async def test_a_wrong_call_of_a_program_is_answered_in_a_sentence(case: str) -> None:
+    command, code, complaint = WRONG[case]
+    returned, out, err = await failure("" if case == "no token" else "token", *command)
+    assert (returned, out) == (code, "")
+    assert err.rstrip().endswith(complaint) or complaint in err.splitlines()[-1]
+    assert "Traceback" not in err
+
+
+async def test_load_on_nobody_fails_and_says_why(server: devserver.Server) -> None:
+    options = ["nobody@localhost", "--url", server.url, "--calls", "2"]
+    returned, out, err = await failure(server.token("load"), "load_generator.py", *options)
+    assert (returned, err) == (1, "")
+    assert out.startswith("2 failed: nobody@localhost cannot be reached")
+
+
+@pytest.mark.parametrize("name", ["echo_bot.py", "announcement_bot.py"])
+async def test_a_bot_ends_that_is_not_let_in_again(tmp_path: Path, name: str) -> None:
+    """The server comes back with another secret: the bot would stand there for ever, and nobody could call it."""
+    news = tmp_path / "news.wav"
+    with wave.open(str(news), "wb") as file:
+        file.setparams((1, 2, 16_000, 0, "NONE", ""))
+        file.writeframes(bytes(32_000))
+    files = [str(news)] if name == "announcement_bot.py" else []
+    async with devserver.serve(port=0) as server:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            *(str(ROOT / "examples" / name), *files, server.url),
+            env=environment(server.token("bot")),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
+        assert process.stdout is not None
+        async with asyncio.timeout(30):
+            assert (await process.stdout.readline()).startswith(b"ready as ")
+    try:
+        async with devserver.serve(port=int(server.url.rpartition(":")[2].partition("/")[0])):
+            async with asyncio.timeout(30):
+                _, err = await process.communicate()
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+    assert process.returncode == 1
+    assert re.fullmatch(rf"{name}: \S+ refused the token .*\n", err.decode())
+
+
+async def test_a_file_that_goes_does_not_end_the_bot(
+    server: devserver.Server, tmp_path: Path
+) -> None:
+    news = tmp_path / "news.wav"
+    with wave.open(str(news), "wb") as file:
+        file.setparams((1, 2, 16_000, 0, "NONE", ""))
+        file.writeframes(bytes(32_000))
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        *(str(ROOT / "examples" / "announcement_bot.py"), str(news), server.url),
+        env=environment(server.token("news")),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    assert process.stdout is not None
+    try:
+        async with asyncio.timeout(30):
+            assert (await process.stdout.readline()).startswith(b"ready as ")
+        news.unlink()
+        dial = ["-m", "aoba_runtime.cli", "dial", "news@localhost", "--silence"]
+        for _ in range(2):
+            await output(server, "alice", *dial, "--url", server.url)
+        process.send_signal(signal.SIGINT)
+        async with asyncio.timeout(30):
+            out, err = await process.communicate()
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+    assert process.returncode == 0
+    assert err.decode() == f"{news}: No such file or directory\n" * 2
+    assert len(out.decode().splitlines()) == 2
