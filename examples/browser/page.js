@@ -12,6 +12,7 @@ let meters = null;
 const phone = new Phone({ openVoice, name: '' });
 window.phone = phone; // to look at from the console
 
+$('connection').textContent = 'offline';
 $('url').value = parameters.get('url') ?? `ws://${location.hostname}:8082/xmpp`;
 $('tone').checked = parameters.has('tone');
 
@@ -28,8 +29,9 @@ $('login').addEventListener('submit', (event) => {
   signaling = new Signaling($('url').value, token, {
     onSignal: (signal, from) => phone.take(signal, from),
     onState: (text, isIn) => {
-      $('connection').textContent = text;
+      put('connection', text);
       document.body.classList.toggle('in', isIn);
+      if (signaling?.isUp) attempt(phone.reconnected());
     },
   });
   phone.signaling = signaling;
@@ -43,7 +45,8 @@ $('logout').addEventListener('click', async () => {
 
 $('dial').addEventListener('submit', (event) => {
   event.preventDefault();
-  attempt(phone.dial($('peer').value.trim()));
+  const peer = $('peer').value.trim();
+  attempt(phone.dial(peer.includes('@') ? peer : `${peer}@${signaling.account.split('@')[1]}`));
 });
 $('accept').addEventListener('click', () => attempt(phone.accept()));
 $('reject').addEventListener('click', () => attempt(phone.reject()));
@@ -65,7 +68,10 @@ show();
 
 /** The stream to speak with: the microphone, or a tone for machines that have none. */
 async function openVoice() {
-  if (!$('tone').checked) return navigator.mediaDevices.getUserMedia({ audio: true });
+  if (!$('tone').checked) {
+    if (!navigator.mediaDevices) throw new Error('browsers give the microphone to https:// pages and to localhost alone');
+    return navigator.mediaDevices.getUserMedia({ audio: true });
+  }
   const oscillator = new OscillatorNode(audio, { frequency: Number(parameters.get('tone')) || 600 });
   const volume = new GainNode(audio, { gain: 0.3 });
   const output = audio.createMediaStreamDestination();
@@ -77,21 +83,26 @@ async function openVoice() {
 function show() {
   const call = phone.call;
   document.body.dataset.state = phone.state;
-  $('state').textContent = {
+  put('state', {
     idle: 'No call',
     calling: `Calling ${bare(call?.peer ?? '')} …`,
     ringing: `${call?.callerName || bare(call?.peer ?? '')} is calling`,
     connecting: `Connecting to ${bare(call?.peer ?? '')} …`,
     connected: `In a call with ${bare(call?.peer ?? '')}`,
-  }[phone.state];
-  $('time').textContent = {
+  }[phone.state]);
+  put('time', {
     ringing: call?.peer, // a caller may call itself anything; the server vouches for this
     connected: clock(Math.floor((performance.now() - call?.connectedAt) / 1000)),
-  }[phone.state] ?? '';
-  $('mute').textContent = call?.isMuted ? 'Unmute' : 'Mute';
+  }[phone.state] ?? '');
+  put('mute', call?.isMuted ? 'Unmute' : 'Mute');
   $('peer-muted').hidden = !call?.isPeerMuted;
   listen(call);
   for (const side of ['local', 'remote']) $(`${side}-level`).value = meters?.[side]?.() ?? 0;
+}
+
+/** Show a text, where it is not shown already: a selection stays, and a screen reader says it once. */
+function put(id, text) {
+  if ($(id).textContent !== text) $(id).textContent = text;
 }
 
 /** Play the peer's voice, and measure both. */

@@ -26,13 +26,17 @@ export class Phone extends EventTarget {
   async dial(peer) {
     if (this.call) throw new Error('there is a call already');
     const call = this.#begin(crypto.randomUUID(), peer, 'calling', RING_MILLISECONDS, 'timeout');
+    if (!(await this.#open(call))) return;
+    call.isTold = true;
     await this.#orEnd(call, this.#send(call, 'call:initiate', { callerName: this.name, media: ['audio'] }));
   }
 
   async accept() {
     const call = this.call;
+    if (call?.state !== 'ringing') return;
+    this.#turn(call, 'connecting', RING_MILLISECONDS, 'timeout'); // the user may be asked for the microphone first
+    if (!(await this.#open(call))) return;
     this.#turn(call, 'connecting', CONNECT_MILLISECONDS, 'failed');
-    await this.#open(call);
     await this.#orEnd(call, this.#send(call, 'call:accept', {}));
   }
 
@@ -44,6 +48,7 @@ export class Phone extends EventTarget {
 
   async hangup() {
     const call = this.call;
+    if (call.state === 'ringing') return this.reject();
     await this.#hangup(call, call.state === 'connected' ? 'completed' : 'cancelled');
   }
 
@@ -52,7 +57,12 @@ export class Phone extends EventTarget {
     call.isMuted = isMuted;
     for (const track of call.voice.getTracks()) track.enabled = !isMuted;
     this.#changed();
-    return this.#send(call, 'call:mute-change', { muted: isMuted });
+    return this.#tellMute(call);
+  }
+
+  /** Signals flow again: the peer is told what could not be said meanwhile. */
+  async reconnected() {
+    if (this.call?.isMuteUntold) await this.#tellMute(this.call);
   }
 
   /** A signal arrived. Throws the `Refusal` to answer with. */
@@ -80,7 +90,8 @@ export class Phone extends EventTarget {
       'call:hangup': () => this.#end(call, payload.reason, 'remote', payload.duration),
     };
     if (!(type in steps)) throw new Refusal('cancel', 'feature-not-implemented');
-    const isEarly = !call.connection && /offer|answer|mute/.test(type);
+    const isRinging = call.state === 'calling' || call.state === 'ringing' || !call.connection;
+    const isEarly = isRinging && /offer|answer|mute/.test(type);
     const isLate = type === 'call:accept' && call.state !== 'calling';
     if (isEarly || isLate) throw new Refusal('wait', 'unexpected-request');
     await steps[type]();
@@ -108,9 +119,9 @@ export class Phone extends EventTarget {
   async #accepted(call, from) {
     call.peer = from;
     this.#turn(call, 'connecting', CONNECT_MILLISECONDS, 'failed');
-    await this.#open(call);
     await call.connection.setLocalDescription();
-    await this.#orEnd(call, this.#sendDescription(call, 'call:offer'));
+    // Not awaited: the accept is acknowledged first.
+    this.#orEnd(call, this.#sendDescription(call, 'call:offer'));
   }
 
   async #offered(call, description) {
@@ -148,8 +159,20 @@ export class Phone extends EventTarget {
     this.#changed();
   }
 
+  /** Get a voice for the call and make its connection; false when the call is over, for want of a voice or meanwhile. */
   async #open(call) {
-    call.voice = await this.openVoice();
+    let voice;
+    try {
+      voice = await this.openVoice();
+    } catch (error) {
+      await this.#hangup(call, 'failed', `no voice: ${error.message}`);
+      return false;
+    }
+    if (this.call !== call) { // whoever asked for it has gone: the microphone must not stay on
+      for (const track of voice.getTracks()) track.stop();
+      return false;
+    }
+    call.voice = voice;
     const connection = new RTCPeerConnection();
     call.connection = connection;
     for (const track of call.voice.getTracks()) connection.addTrack(track, call.voice);
@@ -172,11 +195,14 @@ export class Phone extends EventTarget {
         this.#hangup(call, 'failed');
       }
     };
+    return true;
   }
 
   #begin(id, peer, state, milliseconds, reason) {
     const call = {
       id, peer, callerName: '', isMuted: false, isPeerMuted: false, early: [], sent: Promise.resolve(), connectedAt: null,
+      isTold: state === 'ringing', // whether the peer knows of it
+      isMuteUntold: false,
     };
     this.call = call;
     this.#turn(call, state, milliseconds, reason);
@@ -188,6 +214,12 @@ export class Phone extends EventTarget {
     call.state = state;
     if (milliseconds) call.timer = setTimeout(() => this.#hangup(call, reason), milliseconds);
     this.#changed();
+  }
+
+  async #tellMute(call) {
+    call.isMuteUntold = true;
+    await this.#send(call, 'call:mute-change', { muted: call.isMuted });
+    call.isMuteUntold = false;
   }
 
   #send(call, type, payload) {
@@ -204,7 +236,7 @@ export class Phone extends EventTarget {
 
   async #hangup(call, reason, why) {
     if (this.call !== call) return;
-    const isSilent = call.state === 'ringing'; // it rang here in vain: the caller ends the call by itself
+    const isSilent = call.state === 'ringing' || !call.isTold; // it rang here in vain: the caller ends the call by itself
     const duration = secondsOf(call);
     this.#end(call, reason, 'local', duration, why);
     if (!isSilent) {

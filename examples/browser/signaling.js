@@ -18,6 +18,13 @@ export class Refusal extends Error {
   }
 }
 
+const WORDS = {
+  'item-not-found': 'the peer knows no such call',
+  'jid-malformed': 'that is no address; write it as bob@localhost',
+  'remote-server-not-found': 'there is no such server',
+  'service-unavailable': 'nobody is there',
+};
+
 export const bare = (jid) => Strophe.getBareJidFromJid(jid);
 
 /** The user a development token is for: its `sub`. Throws when it is no JWT (RFC 7519). */
@@ -40,6 +47,7 @@ export class Signaling {
     this.isWanted = true;
     this.farewell = 'offline';
     this.attempts = 0;
+    this.isUp = false;
     this.timer = null; // of the attempt under way, or of the next one
     this.arrived = Promise.resolve();
     document.cookie = `auth_token=${token}; path=/; SameSite=Strict`;
@@ -59,6 +67,8 @@ export class Signaling {
 
   /** Send `signal` to a JID; resolves once the peer has taken it, rejects with the `Refusal`. */
   send(signal, to) {
+    // Strophe would keep it and send it later: a call that nobody wants any more must not ring.
+    if (!this.isUp) return Promise.reject(new Refusal('wait', 'timeout', 'there is no connection to the server'));
     const stanza = $iq({ type: 'set', to, id: this.connection.getUniqueId('call') })
       .c('call', { xmlns: CALL })
       .t(JSON.stringify(signal));
@@ -86,6 +96,8 @@ export class Signaling {
     const { AUTHFAIL, CONNECTED, DISCONNECTED } = Strophe.Status;
     if (status === CONNECTED) {
       clearTimeout(this.timer);
+      this.attempts = 0;
+      this.isUp = true;
       this.jid = this.connection.jid;
       this.connection.addHandler((stanza) => this.#arrives(stanza), CALL, 'iq', 'set'); // a cut took them away
       this.connection.addHandler((stanza) => this.#tellFeatures(stanza), DISCO, 'iq', 'get');
@@ -97,11 +109,13 @@ export class Signaling {
     } else if (status === DISCONNECTED) {
       // A browser does not tell a page why the server refused (401 for a bad token), so the first attempts are counted.
       clearTimeout(this.timer);
+      this.isUp = false;
       const isHopeless = !this.jid && this.attempts >= FIRST_ATTEMPTS;
       if (!this.isWanted) this.onState(this.farewell, false);
       else if (isHopeless) this.onState('could not connect: look at the address and the token', false);
       else {
-        this.onState('offline, trying again …', this.jid !== '');
+        const advice = this.attempts >= FIRST_ATTEMPTS ? ' If it lasts, log out, and in again with a new token.' : '';
+        this.onState(`offline, trying again …${advice}`, this.jid !== '');
         this.#later(RETRY_MILLISECONDS, () => this.#connect());
       }
     }
@@ -152,5 +166,5 @@ function refusal(stanza) {
   if (stanza === null) return new Refusal('wait', 'timeout', 'no answer in time');
   const error = stanza.getElementsByTagName('error')[0];
   const condition = error?.firstElementChild?.localName ?? 'undefined-condition';
-  return new Refusal(error?.getAttribute('type') ?? 'cancel', condition);
+  return new Refusal(error?.getAttribute('type') ?? 'cancel', condition, WORDS[condition]);
 }
