@@ -38,6 +38,15 @@ def tree(folder: Path) -> dict[str, bytes | None]:
     }
 
 
+def states(folder: Path) -> dict[Path, tuple[int, ...]]:
+    """A folder and everything below it with what says that it was changed or replaced; to read it may change nothing of that."""
+    found = {place: place.stat() for place in (folder, *folder.rglob("*"))}
+    return {
+        place: (one.st_ino, one.st_mode, one.st_size, one.st_mtime_ns, one.st_ctime_ns)
+        for place, one in found.items()
+    }
+
+
 def put(folder: Path, files: Mapping[str, str]) -> None:
     for path, text in files.items():
         (folder / path).parent.mkdir(parents=True, exist_ok=True)

@@ -29,6 +29,7 @@ from outputs import (
     refused,
     run,
     sha,
+    states,
     tree,
 )
 
@@ -59,11 +60,11 @@ def test_first_run(tmp_path: Path) -> None:
 
 
 def test_second_run_touches_nothing(package: Path) -> None:
-    before = {place: place.stat() for place in package.rglob("*")} | {package: package.stat()}
+    before = states(package)
     planned = plan(OLD, package, "old")
     assert planned.clean and diff(planned) == ""
     assert apply(planned) == Outcome((), tuple(sorted(OLD)), (), ())
-    assert {place: place.stat() for place in before} == before
+    assert states(package) == before
 
 
 def test_next_run(package: Path) -> None:

@@ -27,6 +27,7 @@ from outputs import (
     python,
     refused,
     run,
+    states,
     tree,
 )
 
@@ -45,9 +46,9 @@ def test_what_stands_beside_a_package_comes_and_goes_with_it(tmp_path: Path) -> 
     put(folder.parent, {"mine.md": "mine", "other/x.py": ""})
     assert run(WITH_OLD, folder, "old").written == tuple(sorted(WITH_OLD))
     assert sealed(folder, "old") == tuple(sorted(WITH_OLD))
-    before = {place: place.stat() for place in tmp_path.rglob("*")}
+    before = states(tmp_path)
     assert run(WITH_OLD, folder, "old").unchanged == tuple(sorted(WITH_OLD))
-    assert {place: place.stat() for place in before} == before
+    assert states(tmp_path) == before
     put(folder.parent, {"README.md": HAND})
     assert sealed(folder, "old") is None
     assert run(WITH_NEW, folder).kept == (README,)
