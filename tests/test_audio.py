@@ -8,6 +8,7 @@ from array import array
 import pytest
 from aoba_runtime.audio import SILENCE, AudioError, Voice
 from aoba_runtime.audio_levels import rms
+from aoba_runtime.audio_stream import Listener, Speech
 from aoba_runtime.audio_tones import Echo, Tone
 from voices import Ear, pitch
 
@@ -92,6 +93,35 @@ async def test_what_fails_is_left_out_and_the_call_goes_on(
     voice.close()
     voice.close()
     assert ear.closed
+
+
+async def test_what_comes_after_the_end_is_closed_at_once() -> None:
+    """Else who plays, writes or listens just then waits for ever."""
+    voice, ear, source = Voice(), Ear(), Counted()
+    voice.close()
+    async with asyncio.timeout(10):
+        await voice.play(source)
+    voice.attach(ear)
+    assert (source.closed, ear.closed, voice.source) == (1, True, None)
+    listener, speech = Listener(), Speech()
+    voice.attach(listener)
+    voice.source = speech
+    assert [pcm async for pcm in listener] == []
+    with pytest.raises(AudioError, match="the call has ended"):
+        await speech.write(bytes(2))
+
+
+async def test_what_went_wrong_is_said_in_words(caplog: pytest.LogCaptureFixture) -> None:
+    """An `AudioError` is no bug, and has no traceback."""
+    voice = Voice(Broken(AudioError("a.wav: damaged")), Broken(AudioError("b.wav: full")))
+    voice.hear(voice.say())
+    assert [record.getMessage() for record in caplog.records] == [
+        "a.wav: damaged; silence is sent instead",
+        "a.wav: damaged",
+        "b.wav: full",
+        "b.wav: full",
+    ]
+    assert all(record.exc_info is None for record in caplog.records)
 
 
 async def test_a_muted_source_goes_on_unheard() -> None:

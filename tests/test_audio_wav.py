@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import wave
 from pathlib import Path
 
 import pytest
-from aoba_runtime.audio import FRAME_BYTES, FRAME_SECONDS, SILENCE, AudioError
+from aoba_runtime.audio import FRAME_BYTES, FRAME_SECONDS, SILENCE, AudioError, Voice
 from aoba_runtime.audio_levels import rms
 from aoba_runtime.audio_tones import Tone
 from aoba_runtime.audio_wav import CallRecorder, FileSource, WavSink
@@ -85,3 +86,50 @@ def test_a_recording_keeps_both_sides_in_step_and_in_time(tmp_path: Path) -> Non
     assert rms(pcm[:second]) == pytest.approx(0.2 / 2**0.5, rel=0.01)  # the right is silent
     assert pitch(pcm[2 * second : 3 * second], channel=1, channels=2) == pytest.approx(1000, abs=1)
     assert rms(pcm[3 * second + 9600 : 4 * second - 9600]) == 0
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full")
+async def test_a_full_disk_is_said_in_words_once(caplog: pytest.LogCaptureFixture) -> None:
+    voice, recorder = Voice(Tone(440)), CallRecorder("/dev/full")
+    voice.attach(recorder.local, local=True)
+    voice.attach(recorder.remote)
+    for _ in range(20):
+        voice.hear(voice.say())
+    voice.close()
+    [record] = caplog.records
+    assert record.getMessage() == "/dev/full: No space left on device; the rest is left out"
+    assert record.exc_info is None
+
+
+def test_what_a_full_disk_took_can_be_read(tmp_path: Path) -> None:
+    """A limit on the size of files is as good as a full disk; the process ignores SIGXFSZ, as Python does."""
+    resource = pytest.importorskip("resource")
+    file = tmp_path / "a.wav"
+    sink, before = WavSink(file), resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, before[1]))
+    try:
+        with pytest.raises(AudioError, match="a.wav: File too large; the rest is left out"):
+            for _ in range(100):
+                sink.write(Tone(440).read())
+        sink.write(SILENCE)
+        sink.close()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert len(read_all(FileSource(file))) == pytest.approx(100_000, abs=FRAME_BYTES)
+
+
+def test_a_file_that_looks_like_a_url_is_a_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    write_wav(tmp_path / "12:30.wav", 440)
+    assert pitch(read_all(FileSource("12:30.wav"))) == pytest.approx(440, abs=2)
+
+
+def test_nothing_is_recorded_into_a_pipe(tmp_path: Path) -> None:
+    """To open one waits for its reader, and the head of a WAV file is written last."""
+    if not hasattr(os, "mkfifo"):
+        pytest.skip("no named pipes")
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(AudioError, match="a pipe takes no WAV file"):
+        WavSink(tmp_path / "pipe")

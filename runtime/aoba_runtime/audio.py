@@ -55,7 +55,8 @@ class Voice:
     """What is said and heard in one call: a source that can be changed at any time, and sinks on either side.
 
     Without a source, or after its end, it says silence, so that the voice of a call never stops. A source or sink that
-    raises is logged and left out; the call goes on. What was handed in is closed with the call.
+    raises is logged and left out; the call goes on. What was handed in is closed with the call, and what comes later at
+    once.
     """
 
     def __init__(self, source: Source | None = None, *sinks: Sink) -> None:
@@ -66,6 +67,7 @@ class Voice:
         self._local: list[Sink] = []
         self._said: deque[bytes] = deque(maxlen=10)
         self._heard: deque[bytes] = deque(maxlen=10)
+        self._closed = False
 
     @property
     def source(self) -> Source | None:
@@ -74,6 +76,9 @@ class Voice:
 
     @source.setter
     def source(self, source: Source | None) -> None:
+        if self._closed and source is not None:
+            _close(source)
+            source = None
         before, self._source = self._source, source
         self._ended.set()
         self._ended = asyncio.Event()
@@ -81,13 +86,17 @@ class Voice:
             _close(before)
 
     async def play(self, source: Source) -> None:
-        """Say it, and wait until its end or until something else is said."""
+        """Say it, and wait until its end, until something else is said, or until the call has ended."""
         self.source = source
-        await self._ended.wait()
+        if self._source is not None:
+            await self._ended.wait()
 
     def attach(self, sink: Sink, *, local: bool = False) -> None:
         """Let it hear the peer, or with `local` what we say ourselves."""
-        (self._local if local else self._remote).append(sink)
+        if self._closed:
+            _close(sink)
+        else:
+            (self._local if local else self._remote).append(sink)
 
     def detach(self, sink: Sink) -> None:
         """Let it hear no more, and close it."""
@@ -122,6 +131,7 @@ class Voice:
 
     def close(self) -> None:
         """Close the source and all sinks; safe to call twice."""
+        self._closed = True
         self.source = None
         sinks = [*self._local, *self._remote]
         self._local.clear()
@@ -134,6 +144,9 @@ class Voice:
             return SILENCE
         try:
             frame = self._source.read()
+        except AudioError as error:
+            logger.warning("%s; silence is sent instead", error)
+            frame = None
         except _FAILURES:
             logger.exception("the source failed; silence is sent instead")
             frame = None
@@ -147,8 +160,11 @@ class Voice:
         for sink in tuple(sinks):
             try:
                 sink.write(frame)
-            except _FAILURES:
-                logger.exception("a sink failed; it hears no more")
+            except _FAILURES as error:
+                if isinstance(error, AudioError):
+                    logger.warning("%s", error)
+                else:
+                    logger.exception("a sink failed; it hears no more")
                 sinks.remove(sink)
                 _close(sink)
 
@@ -156,5 +172,7 @@ class Voice:
 def _close(end: Source | Sink) -> None:
     try:
         end.close()
+    except AudioError as error:
+        logger.warning("%s", error)
     except _FAILURES:
         logger.exception("%s could not be closed", type(end).__name__)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import time
 import wave
 from collections.abc import Callable, Iterator
@@ -15,7 +17,7 @@ require_extra("media", __name__, "av", "numpy")
 
 import av
 import numpy as np
-from av.error import FFmpegError
+from av.error import FFmpegError, InvalidDataError
 
 from .audio import FRAME_BYTES, FRAME_SECONDS, RATE, SILENCE, AudioError
 from .audio_resample import samples
@@ -35,14 +37,18 @@ class FileSource:
         self._loop = loop
         self._pcm = bytearray()
         try:
-            self._container = av.open(str(path))
+            self._container = av.open(os.path.abspath(path))  # else `12:30.wav` is a protocol
         except (FFmpegError, OSError) as error:
-            raise AudioError(f"{path}: {error.strerror or error}") from None
+            raise AudioError(f"{path}: {_why(error)}") from None
         if not self._container.streams.audio:
             self._container.close()
             raise AudioError(f"{path}: there is no sound in this file")
         self._chunks = self._decode()
-        self._more()
+        try:
+            self._more()
+        except AudioError:
+            self.close()
+            raise
         if not self._pcm:
             self.close()
             raise AudioError(f"{path}: there is no sound in this file")
@@ -78,8 +84,14 @@ class FileSource:
             for frame in self._container.decode(audio=0):
                 yield b"".join(samples(one) for one in resampler.resample(frame))
         except FFmpegError as error:
-            raise AudioError(f"{self._path}: {error.strerror or error}") from None
+            raise AudioError(f"{self._path}: {_why(error)}") from None
         yield b"".join(samples(one) for one in resampler.resample(None))
+
+
+def _why(error: FFmpegError | OSError) -> str:
+    if isinstance(error, InvalidDataError):
+        return "this is no sound file that FFmpeg can read, or it is damaged"
+    return error.strerror or str(error)
 
 
 class WavSink:
@@ -87,9 +99,12 @@ class WavSink:
 
     def __init__(self, path: Path | str, *, channels: int = 1) -> None:
         try:
-            self._file = open(path, "wb")
+            if Path(path).is_fifo():
+                raise AudioError(f"{path}: a pipe takes no WAV file, whose head is written last")
+            self._file = open(path, "wb", buffering=0)  # what fails is known at once
         except OSError as error:
             raise AudioError(f"{path}: {error.strerror}") from None
+        self._path = path
         self._wave = wave.open(self._file, "wb")
         self._wave.setnchannels(channels)
         self._wave.setsampwidth(2)
@@ -98,20 +113,34 @@ class WavSink:
         self._closed = False
 
     def write(self, frame: bytes) -> None:
-        """Write it; raises `AudioError` when no more fits into a WAV file, after six hours in stereo."""
+        """Write it, unless the file is closed.
+
+        Raises `AudioError` when no more can be written: the disk is full, or the file as large as a WAV file can be,
+        after six hours in stereo. What is there can be read.
+        """
+        if self._closed:
+            return
         self._written += len(frame)
         if self._written > LARGEST:
-            raise AudioError("a WAV file holds 4 GB at most")
-        self._wave.writeframesraw(frame)
+            self.close()
+            raise AudioError(f"{self._path}: a WAV file holds 4 GB at most; the rest is left out")
+        try:
+            self._wave.writeframesraw(frame)
+        except OSError as error:
+            with contextlib.suppress(AudioError):
+                self.close()
+            raise AudioError(f"{self._path}: {error.strerror}; the rest is left out") from None
 
     def close(self) -> None:
-        """Write the sizes into the head of the file, and close it."""
-        if not self._closed:
-            self._closed = True
-            try:
+        """Write the sizes into the head of the file, and close it; `AudioError` when that fails."""
+        if self._closed:
+            return
+        self._closed = True
+        try:
+            with self._file:
                 self._wave.close()
-            finally:
-                self._file.close()
+        except OSError as error:
+            raise AudioError(f"{self._path}: {error.strerror}; it may be damaged") from None
 
 
 class CallRecorder:
