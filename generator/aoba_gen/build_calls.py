@@ -11,11 +11,13 @@ from dataclasses import dataclass
 from typing import Final
 
 from . import names
-from .call_extension import EXTENSION, Extension, Wish, read_extension
+from .call_extension import EXTENSION, Extension, Wish, check_extension, read_extension
 from .call_fields import Fields, Way
-from .call_names import REASONS, SIGNALS, Field, SignalKind, matches, signal_of
+from .call_names import SIGNALS, Field, SignalKind, matches, signal_of
+from .call_operations import sender
+from .call_reasons import Reasons, read_reasons
 from .diagnostics import Report, shown
-from .model import Message, Model
+from .model import Message, Model, Property
 from .model_calls import (
     Argument,
     Calls,
@@ -23,7 +25,6 @@ from .model_calls import (
     Guard,
     Made,
     Read,
-    Reason,
     Step,
 )
 from .resolve import Place
@@ -59,9 +60,7 @@ class _Binder:
         self._places = places
         self._report = report
         self._fields = Fields(model.definitions)
-        self._said: tuple[Reason, ...] = ()
-        self._heard: tuple[Reason, ...] = ()
-        self._reason_payload: str | None = None
+        self._reasons: Reasons | None = None
 
     def calls(self) -> Calls | None:
         found: dict[str, list[_Candidate]] = {kind.key: [] for kind in SIGNALS}
@@ -81,7 +80,8 @@ class _Binder:
         if len(signals) < len(SIGNALS):
             return None
         has_date_time = any(read.is_date_time for signal in signals for read in signal.reads)
-        return Calls(signals, self._said, self._heard, self._reason_payload, has_date_time)
+        reasons = self._reasons or Reasons()
+        return Calls(signals, reasons.said, reasons.heard, reasons.enum, has_date_time)
 
     def _candidates(self) -> Iterator[tuple[SignalKind, _Candidate]]:
         """Every message that may stand for a signal: as it is marked, else by its tag, else by its name."""
@@ -104,6 +104,14 @@ class _Binder:
                 if (guess := signal_of(name)) is not None:
                     yield guess[0], _Candidate(message, place, extension, guess[1])
                     break
+            else:
+                if extension.is_there:
+                    self._report.error(
+                        "call-extension",
+                        f"{EXTENSION} does not say which signal {shown(message.name)} stands for, nor does its name",
+                        place.key_location(EXTENSION),
+                        f"add signal, one of {', '.join(kind.key for kind in SIGNALS)}",
+                    )
 
     def _chosen(self, kind: SignalKind, found: list[_Candidate]) -> _Candidate | None:
         mark = f"mark the message that does with {EXTENSION}: {{signal: {kind.key}}}"
@@ -130,6 +138,7 @@ class _Binder:
 
     def _bound(self, kind: SignalKind, candidate: _Candidate) -> CallSignal | None:
         message, extension = candidate.message, candidate.extension
+        check_extension(extension, kind, self._report)
         ways = {each: self._way(each, candidate) for each in kind.fields}
         values = {
             way: wish
@@ -142,20 +151,23 @@ class _Binder:
             for each, way in ways.items()
             if each.is_required
         )
-        operation = next((each for each in self._model.sends if message in each.messages), None)
+        operation, why, hint = sender(self._model, message, self._fields)
         if operation is None:
-            action = "send" if self._model.side == "described" else "receive"
-            self._warn(
-                candidate,
-                "call-operation",
-                f"no operation sends {shown(message.name)}, which stands for the signal {kind.key!r} of a call",
-                f"add an operation with action: {action} for it",
-                "",
-            )
-        if operation is None or not parts or not is_complete:
+            what = f"{why}, which stands for the signal {kind.key!r} of a call"
+            self._warn(candidate, "call-operation", what, hint, "")
+        if operation is None or not parts or not is_complete or not self._take(ways, candidate):
             return None
-        if any(each.is_reason for each in kind.fields) and not self._reasons(ways, candidate):
-            return None
+        for each, way in ways.items():
+            if each.is_reason and way is not None:
+                self._reasons = read_reasons(
+                    self._fields,
+                    way,
+                    extension.reasons,
+                    self._report,
+                    lambda message, hint: self._warn(candidate, "call-reason", message, hint),
+                )
+                if self._reasons is None:
+                    return None
         reads = [(each, self._read(each, way)) for each, way in ways.items() if way is not None]
         return CallSignal(
             python=kind.python,
@@ -178,7 +190,7 @@ class _Binder:
             if not self._fields.holds(way, field):
                 self._report.error(
                     "call-extension",
-                    f"{shown(wish.value)} is no {_kind_name(field)}, which {field.key!r} is",
+                    f"{shown(wish.value)} is {_other_kind(way, field)}, which {field.key!r} is",
                     wish.location,
                     "name another field, or correct its schema",
                 )
@@ -200,26 +212,46 @@ class _Binder:
             return found[0]
         if sure and not self._fields.is_tied(sure, field):
             return sure[0]
+        named = self._fields.named(candidate.payload, field)
         if sure:
             listed = " or ".join(shown(_dotted(way)) for way in sure[:2])
             what = f"{field.key!r} of {shown(candidate.message.name)} may be {listed}"
+        elif named:
+            what = (
+                f"{shown(_dotted(named[0]))} of {shown(candidate.message.name)} is {_other_kind(named[0], field)}, "
+                f"which {field.key!r} is"
+            )
         else:
             what = (
                 f"{shown(candidate.message.name)} has no {field.key!r}: "
                 f"no {_kind_name(field)} in it is called {', '.join(field.usual)}"
             )
-        possible = sure or self._fields.possible(candidate.payload, field)
-        self._warn(
-            candidate,
-            "call-field",
-            what,
-            (
-                f"say where it is: {EXTENSION}: {{{field.key}: {_dotted(possible[0])}}}"
-                if possible
-                else f"add a required {_kind_name(field)} called {field.key}"
-            ),
-        )
+        possible = sure or ([] if named else self._fields.possible(candidate.payload, field))
+        if possible:
+            hint = f"say where it is: {EXTENSION}: {{{field.key}: {_dotted(possible[0])}}}"
+        elif named:
+            hint = f"correct its schema, or say where else it is: {EXTENSION}: {{{field.key}: <the way to it>}}"
+        else:
+            hint = f"add a required {_kind_name(field)} called {field.key}"
+        self._warn(candidate, "call-field", what, hint)
         return None
+
+    def _take(self, ways: Mapping[Field, Way | None], candidate: _Candidate) -> bool:
+        """Whether the fields take what calls say in them."""
+        refused = {
+            field: (way, value)
+            for field, way in ways.items()
+            if way is not None and (value := self._fields.refused(way, field)) is not None
+        }
+        for field, (way, value) in refused.items():
+            self._warn(
+                candidate,
+                "call-field",
+                f"{shown(_dotted(way))} of {shown(candidate.message.name)} does not take {shown(value)}, "
+                f"and calls say such in {field.key!r}",
+                "let its schema take it, or name another field",
+            )
+        return not refused
 
     def _walked(self, path: str, wish: Wish, candidate: _Candidate) -> Way | None:
         way, missing = self._fields.walk(candidate.payload, path)
@@ -250,6 +282,14 @@ class _Binder:
         missing = [each for each, way in ways.items() if each.is_required and way is None]
         fixed = {tuple(step.name for step in way): wish for way, wish in values.items()}
 
+        for way in sources.keys() & fixed.keys():
+            self._report.error(
+                "call-extension",
+                f"{shown('.'.join(way))} is {sources[way].key!r} of the call, and no constant",
+                fixed[way].location,
+                f"leave it out of values, or say where {sources[way].key!r} is instead",
+            )
+
         def made(record: str, prefix: tuple[str, ...]) -> tuple[Argument, ...]:
             nonlocal is_complete
             arguments: list[Argument] = []
@@ -270,24 +310,30 @@ class _Binder:
                         )
                     )
                 elif way in fixed:
-                    arguments.append(self._fixed(each.python, inner, fixed[way]))
+                    arguments.append(self._fixed(each, inner, fixed[way]))
                 elif self._fields.is_record(inner) and (leads or not self._fields.is_given(each)):
                     variable = f"made_{'_'.join(map(names.snake, way))}"
                     parts.append(Made(variable, inner, made(inner, way)))
                     arguments.append(Argument(each.python, variable=variable))
                 elif not self._fields.is_given(each) and not any(
-                    self._fields.holds((each,), field) for field in missing
+                    self._fields.holds((each,), field)
+                    or matches(each.name, field.usual) is not None
+                    for field in missing
                 ):
                     member = self._fields.obvious(each, kind)
                     if member is None:
                         is_complete = False
+                        constant = f"{EXTENSION}: {{values: {{{'.'.join(way)}: <a constant>}}}}"
                         self._warn(
                             candidate,
                             "call-required",
                             f"{shown(candidate.message.name)} requires {shown('.'.join(way))}, "
                             "which no signal of a call knows",
-                            f"let it be optional, or say what it is: "
-                            f"{EXTENSION}: {{values: {{{'.'.join(way)}: <a constant>}}}}",
+                            (
+                                f"let it be optional, or say what it is: {constant}"
+                                if self._fields.may_be_constant(each)
+                                else "let it be optional: no constant can stand there"
+                            ),
                         )
                     arguments.append(Argument(each.python, member=member))
             return tuple(arguments)
@@ -296,63 +342,27 @@ class _Binder:
         parts.append(Made("message", payload, made(payload, ())))
         return tuple(parts) if is_complete else ()
 
-    def _fixed(self, python: str, enum: str, wish: Wish) -> Argument:
+    def _fixed(self, each: Property, enum: str, wish: Wish) -> Argument:
         member = self._fields.member(enum, str(wish.value))
         if member is not None:
-            return Argument(python, member=member)
-        if isinstance(wish.value, (str, int, float)):
-            return Argument(python, value=(wish.value,))
-        self._report.error(
-            "call-extension",
-            f"{shown(wish.value)} is no constant, expected text, a number, true or false",
-            wish.location,
-            "an object is made by giving values to what is in it",
-        )
-        return Argument(python)
-
-    def _reasons(self, ways: Mapping[Field, Way | None], candidate: _Candidate) -> bool:
-        """Translate the end reasons; whether each has a word."""
-        way = next(way for field, way in ways.items() if field.is_reason and way is not None)
-        enum = way[-1].schema.ref
-        words = self._fields.values(enum) if enum else [usual[0] for usual in REASONS.values()]
-        said: dict[str, str] = {}
-        heard: dict[str, str] = {}
-        for reason, usual in REASONS.items():
-            ranked = {word: rank for word in words if (rank := matches(word, usual)) is not None}
-            heard.update(dict.fromkeys(ranked, reason))
-            wish = candidate.extension.reasons.get(reason)
-            if wish is not None and enum and wish.value not in words:
-                self._report.error(
-                    "call-extension",
-                    f"{shown(wish.value)} is not among the values of {enum}",
-                    wish.location,
-                    f"expected one of {', '.join(map(shown, words))}",
-                )
-            elif wish is not None:
-                said[reason] = str(wish.value)
-            elif ranked:
-                said[reason] = min(ranked, key=lambda word: ranked[word])
-            else:
-                self._warn(
-                    candidate,
-                    "call-reason",
-                    f"none of {', '.join(map(shown, words))} is a word for the end reason {reason!r}",
-                    f"say which one is: {EXTENSION}: {{reasons: {{{reason}: <one of them>}}}}",
-                )
-        heard.update(
-            {word: reason for reason, word in said.items() if reason in candidate.extension.reasons}
-        )
-        if len(said) < len(REASONS):
-            return False
-
-        def reason_of(reason: str, word: str) -> Reason:
-            return Reason(reason.upper(), self._fields.member(enum or "", word), word)
-
-        self._said = tuple(reason_of(reason, word) for reason, word in said.items())
-        first = {word: reason for reason, word in reversed(said.items())}
-        self._heard = tuple(reason_of(reason, word) for word, reason in {**heard, **first}.items())
-        self._reason_payload = enum
-        return True
+            return Argument(each.python, member=member)
+        if not isinstance(wish.value, (str, int, float)):
+            self._report.error(
+                "call-extension",
+                f"{shown(wish.value)} is no constant, expected text, a number, true or false",
+                wish.location,
+                "an object is made by giving values to what is in it",
+            )
+        elif not self._fields.takes((each,), wish.value):
+            self._report.error(
+                "call-extension",
+                f"{shown(each.name)} does not take {shown(wish.value)}",
+                wish.location,
+                "write a value that its schema allows",
+            )
+        else:
+            return Argument(each.python, value=(wish.value,))
+        return Argument(each.python)
 
     def _read(self, field: Field, way: Way) -> Read:
         steps = tuple(Step(each.python) for each in way)
@@ -374,6 +384,11 @@ class _Binder:
 
 def _dotted(way: Way) -> str:
     return ".".join(step.name for step in way)
+
+
+def _other_kind(way: Way, field: Field) -> str:
+    is_constant = way[-1].schema.const is not None
+    return f"{'a constant and ' if is_constant else ''}no {_kind_name(field)}"
 
 
 def _kind_name(field: Field) -> str:

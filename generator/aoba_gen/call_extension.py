@@ -78,6 +78,26 @@ def read_extension(message: Place, report: Report) -> Extension:
     )
 
 
+def check_extension(extension: Extension, kind: SignalKind, report: Report) -> None:
+    """Whether all that the extension names is of the signal that its message stands for."""
+    known = [each.key for each in kind.fields]
+    for name, wish in extension.paths.items():
+        if name not in known:
+            report.error(
+                "call-extension",
+                f"the signal {kind.key!r} has no {name!r}",
+                wish.location,
+                f"it has {', '.join(known)}",
+            )
+    if extension.reasons and not any(each.is_reason for each in kind.fields):
+        report.error(
+            "call-extension",
+            f"the signal {kind.key!r} has no end reason",
+            next(iter(extension.reasons.values())).location,
+            "reasons stand on the message that stands for the signal hangup",
+        )
+
+
 def _kind(place: Place, wish: Wish | None, report: Report) -> SignalKind | None:
     if wish is None:
         return None

@@ -16,7 +16,8 @@ from . import names
 class Field:
     """A field of a signal: `source` is its way in `aoba_runtime.signals`, `key` its name in `x-aoba-call`.
 
-    `otherwise` is sent where the document requires what the signal leaves open.
+    `otherwise` is sent where the document requires what the signal leaves open; `said` are values such as calls say there,
+    the odd ones among them, which the document must take.
     """
 
     source: tuple[str, ...]
@@ -26,6 +27,7 @@ class Field:
     is_required: bool = True
     is_reason: bool = False
     otherwise: str | int = ""
+    said: tuple[str | int | bool, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,17 +45,25 @@ _CALL_ID: Final = Field(
     "callId",
     "text",
     ("callId", "callUuid", "sessionId", "sessionUuid", "conversationId", "sid", "id"),
+    said=("3f2b8c1e-0d4a-4c6b-9e7f-5a1d2c3b4e5f",),
 )
 _TIMESTAMP: Final = Field(
     ("timestamp",),
     "timestamp",
     "integer",
     ("timestamp", "timestampMs", "sentAt", "createdAt", "time", "ts", "at"),
+    said=(1_767_623_406_731,),
 )
 COMMON: Final = (_CALL_ID, _TIMESTAMP)
 """The fields that every signal has."""
 
-_SDP: Final = Field(("sdp",), "sdp", "text", ("sdp", "sessionDescription", "description"))
+_SDP: Final = Field(
+    ("sdp",),
+    "sdp",
+    "text",
+    ("sdp", "sessionDescription", "description"),
+    said=("v=0\r\n" + "a=candidate:1 1 udp 2130706431 192.0.2.17 54609 typ host\r\n" * 40,),
+)
 
 
 def _kind(python: str, key: str, usual: tuple[str, ...], *fields: Field) -> SignalKind:
@@ -83,7 +93,11 @@ SIGNALS: Final = (
         "ice-candidate",
         ("iceCandidate", "candidate", "ice", "trickle"),
         Field(
-            ("candidate", "candidate"), "candidate", "text", ("candidate", "iceCandidate", "line")
+            ("candidate", "candidate"),
+            "candidate",
+            "text",
+            ("candidate", "iceCandidate", "line"),
+            said=("candidate:1 1 udp 2130706431 192.0.2.17 54609 typ host", ""),
         ),
         Field(
             ("candidate", "sdp_mid"),
@@ -92,6 +106,7 @@ SIGNALS: Final = (
             ("sdpMid", "mid"),
             is_required=False,
             otherwise="0",
+            said=("0",),
         ),
         Field(
             ("candidate", "sdp_mline_index"),
@@ -100,6 +115,7 @@ SIGNALS: Final = (
             ("sdpMLineIndex", "mLineIndex", "lineIndex"),
             is_required=False,
             otherwise=0,
+            said=(0,),
         ),
         Field(
             ("candidate", "username_fragment"),
@@ -107,6 +123,7 @@ SIGNALS: Final = (
             "text",
             ("usernameFragment", "ufrag", "iceUfrag"),
             is_required=False,
+            said=("Zk3f",),
         ),
     ),
     _kind(
@@ -123,6 +140,7 @@ SIGNALS: Final = (
             ("duration", "durationSeconds", "callDuration", "seconds"),
             is_required=False,
             otherwise=0,
+            said=(0, 3600),
         ),
     ),
     _kind("Busy", "busy", ("busy", "userBusy", "occupied")),
@@ -135,6 +153,7 @@ SIGNALS: Final = (
             "muted",
             "boolean",
             ("muted", "isMuted", "mute", "micMuted", "microphoneMuted", "audioMuted"),
+            said=(True, False),
         ),
     ),
 )

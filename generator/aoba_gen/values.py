@@ -64,7 +64,7 @@ def pattern_fault(pattern: str) -> str:
     return "" if isinstance(found, re.Pattern) else found
 
 
-def _runnable(pattern: object) -> str | None:
+def runnable(pattern: object) -> str | None:
     """The pattern as Python has it; `None` where Python cannot read it, or a repetition in it is itself repeated."""
     found = compiled(pattern) if isinstance(pattern, str) else ""
     return (
@@ -175,14 +175,14 @@ class Values:
             yield {
                 made: self._entry(name, child)
                 for key, child in place.raw_fields()
-                if (made := _runnable(key) if name == "patternProperties" else key) is not None
+                if (made := runnable(key) if name == "patternProperties" else key) is not None
             }
         elif name in _LISTS and isinstance(node, Array):
             yield [self._schema(item) for item in place.raw_items()]
         elif name in _SCHEMAS:
             yield self._schema(place)
         elif name == "pattern":
-            pattern = _runnable(plain(node))
+            pattern = runnable(plain(node))
             if pattern is not None:
                 yield pattern
         elif name == "format" and plain(node) == "uuid":
