@@ -78,7 +78,7 @@ class Server:
 
     def __init__(self, server: devserver.Server, home: Path) -> None:
         self.server = server
-        self._environment = {
+        self.environment = {
             **os.environ,
             "PYTHONPATH": str(ROOT / "generated"),
             "XDG_STATE_HOME": str(home),
@@ -89,7 +89,7 @@ class Server:
         process = await asyncio.create_subprocess_exec(
             *COMMAND,
             *(command, "--url", self.server.url, "--json", *args),
-            env=self._environment | {"AOBA_TOKEN": token},
+            env=self.environment | {"AOBA_TOKEN": token},
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
         )
@@ -97,7 +97,7 @@ class Server:
 
     def put_first(self, folder: Path) -> None:
         """Let phones from now on find the modules in a folder before all others."""
-        self._environment["PYTHONPATH"] = f"{folder}{os.pathsep}{self._environment['PYTHONPATH']}"
+        self.environment["PYTHONPATH"] = f"{folder}{os.pathsep}{self.environment['PYTHONPATH']}"
 
     async def listener(self, *args: str) -> Softphone:
         """Bob, who is ready."""

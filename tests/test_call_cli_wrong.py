@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from aoba_runtime import tokens
 from softphones import COMMAND, ROOT, Server, server
+from voices import write_wav
 
 
 @pytest.mark.parametrize(
@@ -76,6 +77,15 @@ def run(*args: str, **environment: str) -> subprocess.CompletedProcess[str]:
         (["listen", "--mute-after", "nan"], "'nan' is no number of seconds"),
         (["dial", "bob", "--api", "nowhere_to_be_found"], "there is no package nowhere_to_be_found"),
         (["dial", "bob", "--api", "json"], "json is no package that aoba-gen made"),
+        (["dial", "bob", "--api", "json.no.such"], "there is no package json.no.such"),
+        (["dial", "bob", "--api", "this_needs"], "the package this_needs cannot be used: No module named 'nowhere'"),
+        (["dial", "bob", "--api", "this_ends"], "the package this_ends cannot be used: it is a program of its own"),
+        (["dial", "bob", "--domain", "a b"], "--domain 'a b' is no XMPP domain"),
+        (["dial", "bob", "--domain", "a/b"], "--domain 'a/b' is no XMPP domain"),
+        (["dial", "bob", "--url", "ws://me:secret@localhost/"], "--url holds no user name and no password"),
+        (["dial", "bob", "--url", "ws://localhost/#x"], "--url is a WebSocket URL"),
+        (["dial", "bob", "--play", "/dev/null"], "/dev/null: each call reads it anew; it must be a file"),
+        (["dial", "bob", "--play", "a.wav", "--record", "./a.wav"], "a.wav: --record would overwrite what --play says"),
         (["dial", "bob", "--api", "a/b"], "--api 'a/b' is no name of a Python package"),
         (["dial", "bob", "--url", "http://localhost"], "--url is a WebSocket URL"),
         (["dial", "bob", "--url", "ws://example.com/xmpp"], "can be read on the way, the token too: use wss://"),
@@ -93,8 +103,14 @@ def run(*args: str, **environment: str) -> subprocess.CompletedProcess[str]:
         (["listen", "--max-calls", "0"], "Invalid value for '--max-calls'"),
     ],
 )  # fmt: skip
-def test_wrong_calls(args: list[str], said: str) -> None:
-    done = run(*args)
+def test_wrong_calls(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, args: list[str], said: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "this_needs.py").write_text("import nowhere")
+    (tmp_path / "this_ends.py").write_text("raise SystemExit(0)")
+    write_wav(tmp_path / "a.wav", 440)
+    done = run(*args, PYTHONPATH=f"{ROOT / 'generated'}{os.pathsep}{tmp_path}")
     assert (done.returncode, done.stdout) == (2, "")
     assert said in " ".join(done.stderr.split()) and "Traceback" not in done.stderr
 
@@ -121,6 +137,36 @@ def test_a_missing_extra_is_named(tmp_path: Path, missing: str) -> None:
     assert done.returncode == 2
     assert "pip install 'aoba-runtime[xmpp,media]'" in done.stderr
     assert f"no module named {missing}" in done.stderr and "Traceback" not in done.stderr
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no signals between processes")
+def test_an_interrupt_before_the_call_is_no_success(tmp_path: Path) -> None:
+    """What is imported to look at the JID takes a while."""
+    (tmp_path / "slixmpp.py").write_text("print('importing', flush=True); input()")
+    with subprocess.Popen(
+        [*COMMAND, "dial", "bob"],
+        env=os.environ
+        | {"PYTHONPATH": f"{tmp_path}{os.pathsep}{ROOT / 'generated'}", "AOBA_TOKEN": "x"},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout is not None and process.stdout.readline() == "importing\n"
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=30)
+    assert (process.returncode, err) == (1, "")
+
+
+async def test_a_played_file_that_is_gone_when_it_is_wanted(server: Server, tmp_path: Path) -> None:
+    """The call goes on, and all of its events are told."""
+    file = write_wav(tmp_path / "a.wav", 440)
+    async with await server.listener("--play", str(file), "--once") as bob:
+        file.unlink()
+        async with await server.caller("--silence", "--duration", "0.5") as alice:
+            assert [await alice.end(), await bob.end()] == [0, 0]
+    assert bob.stderr == f"aoba-call: {file}: No such file or directory; silence is sent instead\n"
+    assert "connected" in bob.names
 
 
 async def test_a_token_from_a_file(server: Server, tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ import time
 from contextlib import AsyncExitStack
 
 import pytest
-from aoba_runtime import devserver
+from aoba_runtime import devserver, xmpp
 from aoba_runtime.devserver import Limits, Server
 from aoba_runtime.devserver_session import Session
 from aoba_runtime.devserver_stream import Stream
@@ -146,9 +146,11 @@ async def test_addresses() -> None:
         async with devserver.serve("::1", 0) as server:
             assert server.url == f"ws://[::1]:{server.port}/xmpp"
             async with await Peer.connect(server) as peer:
-                await peer.send(OPEN.replace("localhost", "::1"))
-                assert (await peer.recv("f:open")).get("from") == "::1"
+                await peer.send(OPEN.replace("localhost", "[::1]"))
+                assert (await peer.recv("f:open")).get("from") == "[::1]"
                 await peer.recv("stream:features")
+            async with xmpp.connect(server.url, server.token("alice")) as transport:
+                assert transport.jid.startswith("alice@[::1]/")
     with pytest.raises(ValueError, match="32"):
         async with devserver.serve(port=0, secret="short"):
             pass

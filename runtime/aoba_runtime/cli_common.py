@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import errno
 import logging
+import os
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Final, NoReturn
+from typing import Final, NoReturn, TextIO
 
 __all__ = [
     "EXIT_BADLY",
@@ -18,6 +19,8 @@ __all__ = [
     "fail",
     "missing_extra",
     "no_traceback",
+    "say",
+    "to_nowhere",
 ]
 
 EXIT_BADLY: Final = 1
@@ -71,9 +74,23 @@ class Sparse(logging.Filter):
         return self._count <= self._most
 
 
+def say(words: str, end: str = "\n") -> None:
+    """Write to standard error; where nobody can read that, such as on a full disk, all goes on without it."""
+    if sys.stderr is not None:
+        try:
+            print(words, end=end, file=sys.stderr, flush=True)
+        except OSError:
+            to_nowhere(sys.stderr)
+
+
+def to_nowhere(stream: TextIO) -> None:
+    """Let a stream that cannot be written any more take everything: what is in its buffer too, when the program ends."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+
+
 def fail(message: str, code: int) -> NoReturn:
     """End the program with a message."""
-    click.echo(f"aoba-call: {message}", err=True)
+    say(f"aoba-call: {message}")
     sys.exit(code)
 
 

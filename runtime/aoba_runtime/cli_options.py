@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 
 from .cli_common import click
 from .client import Client
-from .links import is_loopback
+from .links import AuthRefused, HostUnknown, LinkError, is_loopback
 from .transport import Transport
 
 DEFAULT_URL: Final = "ws://localhost:8082/xmpp"
@@ -209,14 +209,13 @@ def client_of(api: str) -> MakeClient:
                 raise
             sys.path.append(str(folder))
             package = importlib.import_module(api)
-    except ModuleNotFoundError as missing:
-        if missing.name != api.partition(".")[0] and missing.name != api:
-            raise
-        raise click.UsageError(
-            f"there is no package {api}: generate it with aoba-gen, and install it or put its folder on PYTHONPATH"
-        ) from None
-    except Exception as error:
-        raise click.UsageError(f"the package {api} cannot be used: {error}") from None
+    except (Exception, SystemExit) as error:
+        if isinstance(error, ModuleNotFoundError) and f"{api}.".startswith(f"{error.name}."):
+            raise click.UsageError(
+                f"there is no package {api}: generate it with aoba-gen, and install it or put its folder on PYTHONPATH"
+            ) from None
+        why = "it is a program of its own" if isinstance(error, SystemExit) else error
+        raise click.UsageError(f"the package {api} cannot be used: {why}") from None
     found = [each for each in vars(package).values() if isinstance(each, type)]
     clients = [each for each in found if issubclass(each, Client) and each is not Client]
     if len(clients) != 1:
@@ -240,10 +239,15 @@ def _checked_url(url: str) -> str:
     try:
         parts = urlsplit(url)
         is_good = parts.scheme in ("ws", "wss") and bool(parts.hostname) and parts.port != 0
+        is_good = is_good and "#" not in url
     except ValueError:
         parts, is_good = urlsplit(""), False
     if not is_good:
         raise click.UsageError("--url is a WebSocket URL such as " + DEFAULT_URL)
+    if "@" in parts.netloc:
+        raise click.UsageError(
+            "--url holds no user name and no password: the token, from AOBA_TOKEN or --token-file, says who you are"
+        )
     if parts.scheme == "ws" and not is_loopback(url):
         raise click.UsageError(
             f"what goes to {parts.hostname} over ws:// can be read on the way, the token too: use wss://"
@@ -274,3 +278,13 @@ def _secret(file: Path) -> str:
     if not text:
         raise click.UsageError(f"{file} is empty")
     return text
+
+
+def why_not_connected(options: Options, error: LinkError) -> str:
+    """What a person can do about it."""
+    if isinstance(error, AuthRefused):
+        return f"not let in: {error}"
+    if isinstance(error, HostUnknown):
+        return f"no connection: {error}; --domain says which one to ask for"
+    hint = "; is the server running? `aoba-call serve` runs one" if options.is_local else ""
+    return f"no connection: {error}{hint}"

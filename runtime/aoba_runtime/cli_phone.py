@@ -9,14 +9,22 @@ from collections.abc import Awaitable, Callable, Coroutine
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from .cli_common import EXIT_BADLY, EXIT_CONNECTION, EXIT_USAGE, click, fail, no_traceback
-from .cli_options import TALK, Options, Seconds, only, phone_options
-from .errors import PeerUnavailable
-from .links import AuthRefused, HostUnknown, InsecureUrl, LinkError, Lost, Reconnecting
+from .cli_names import is_domain, is_jid
+from .cli_options import (
+    TALK,
+    Options,
+    Seconds,
+    only,
+    phone_options,
+    why_not_connected,
+)
+from .links import InsecureUrl, LinkError, Lost, Reconnecting
 from .signals import EndReason
 
 if TYPE_CHECKING:
+    from .cli_sound import Sound
     from .media import Media
-    from .phone import Missed, Phone, VoiceCall
+    from .phone import Phone, VoiceCall
     from .phone_events import CallEvent, Ended
 
 T = TypeVar("T")
@@ -93,7 +101,7 @@ def dial(jid: str, duration: float | None, ring_timeout: float, options: Options
     Without --tone, --play, --echo or --silence with microphone and speaker, for which the extra `audio` is needed. Ctrl-C
     hangs up.
     """
-    if not _is_jid(jid if "@" in jid else f"{jid}@localhost"):
+    if not is_jid(jid if "@" in jid else f"{jid}@localhost"):
         raise click.UsageError(f"{jid!r} is no JID; write it as bob@localhost")
 
     async def work(softphone: _Softphone) -> int:
@@ -140,29 +148,19 @@ def listen(
     _run(options, work, interrupted=0, max_calls=max_calls)
 
 
-def _is_jid(text: str) -> bool:
-    """Whether it is an account or one device of it, and so has a local part."""
-    with no_traceback():
-        from .xmpp.addressing import normal
-
-        try:
-            return "@" in normal(text).partition("/")[0]
-        except PeerUnavailable:
-            return False
-
-
 class _Softphone:
     """A phone that is connected, and what it says of its calls."""
 
-    def __init__(self, options: Options, phone: Phone, jid: str, stop: asyncio.Event) -> None:
+    def __init__(
+        self, options: Options, sound: Sound, phone: Phone, jid: str, stop: asyncio.Event
+    ) -> None:
         from .cli_report import Report
-        from .cli_sound import Sound
 
         self.domain = jid.partition("/")[0].partition("@")[2]
         self._options = options
         self._phone = phone
         self._stop = stop
-        self._sound = Sound(options)
+        self._sound = sound
         self._report = Report(options.json, unheard=stop.set)
         self._is_lost: LinkError | None = None
         self._is_down = False
@@ -172,14 +170,26 @@ class _Softphone:
 
     async def dial(self, peer: str, duration: float | None) -> int:
         """Call, talk, and hang up when asked to."""
-        call = await _unless(self._stop, self._phone.dial(peer))
+        call = await _unless(self._stop, self._place(peer))
         if call is None:
             return EXIT_BADLY
+        self._report.answered(call)
         self._watch(call, duration)
         await _unless(self._stop, call.ended)
         call.hangup()
         reason = (await call.ended).reason
         return 0 if reason is EndReason.COMPLETED else EXIT_BADLY
+
+    async def _place(self, peer: str) -> VoiceCall:
+        """The call; who rings here while it is not placed yet is told busy, unless it is the one whom we call."""
+        from .phone import LineFull
+
+        while True:
+            try:
+                return await self._phone.dial(peer)
+            except LineFull:
+                for other in self._phone.calls:
+                    other.busy()
 
     async def listen(self, answer: str, once: bool) -> int:
         """Answer calls until asked to stop."""
@@ -198,11 +208,8 @@ class _Softphone:
             if once or self._is_lost is not None:
                 self._stop.set()
 
-        def miss(missed: Missed) -> None:
-            self._report.missed(missed)
-
         self._phone.on_incoming(take)
-        self._phone.on_missed(miss)
+        self._phone.on_missed(self._report.missed)
         await self._stop.wait()
         calls = self._phone.calls
         for call in calls:
@@ -244,7 +251,7 @@ class _Softphone:
 
     async def _measure(self, call: VoiceCall) -> None:
         """Tell from time to time how the voice is."""
-        loop = asyncio.get_running_loop()
+        loop, ended = asyncio.get_running_loop(), call.ended
         began = loop.time()
         every = _LINE_EVERY if self._report.is_live else _STATS_EVERY
         is_up = False
@@ -258,7 +265,7 @@ class _Softphone:
                 self._report.stats(call, stats)
             if self._report.is_live:
                 self._report.live(call, stats, loop.time() - began)
-            await asyncio.wait([call.ended], timeout=every)
+            await asyncio.wait([ended], timeout=every)
 
     def _link(self, event: object) -> None:
         if isinstance(event, Lost):
@@ -287,15 +294,22 @@ def _run(
         from .audio import AudioError
         from .cli_sound import Sound, media_of
 
+        if options.domain and not is_domain(options.domain):
+            raise click.UsageError(f"--domain {options.domain!r} is no XMPP domain")
         try:
-            media = media_of(options)
-            Sound(options)
+            media, sound = media_of(options), Sound(options)
         except (AudioError, ValueError) as error:
             raise click.UsageError(str(error)) from None
         try:
             code = asyncio.run(
                 _session(
-                    options, media, work, interrupted, ring_time=ring_time, max_calls=max_calls
+                    options,
+                    sound,
+                    media,
+                    work,
+                    interrupted,
+                    ring_time=ring_time,
+                    max_calls=max_calls,
                 )
             )
         except asyncio.CancelledError:  # asked a second time
@@ -303,13 +317,14 @@ def _run(
         except InsecureUrl as error:
             fail(str(error), EXIT_USAGE)
         except LinkError as error:
-            fail(_why_not_connected(options, error), EXIT_CONNECTION)
+            fail(why_not_connected(options, error), EXIT_CONNECTION)
         if code:
             raise SystemExit(code)
 
 
 async def _session(
     options: Options,
+    sound: Sound,
     media: Media,
     work: Callable[[_Softphone], Coroutine[None, None, int]],
     interrupted: int,
@@ -334,10 +349,10 @@ async def _session(
                 media,
                 ring_time=ring_time,
                 max_calls=max_calls,
-                caller_name=transport.jid.partition("@")[0],
+                caller_name=transport.jid.partition("@")[0][:255],
             ) as phone,
         ):
-            softphone = _Softphone(options, phone, transport.jid, stop)
+            softphone = _Softphone(options, sound, phone, transport.jid, stop)
             try:
                 return await work(softphone)
             finally:
@@ -379,12 +394,3 @@ async def _unless(stop: asyncio.Event, work: Awaitable[T]) -> T | None:
     finally:
         doing.cancel()
         stopping.cancel()
-
-
-def _why_not_connected(options: Options, error: LinkError) -> str:
-    if isinstance(error, AuthRefused):
-        return f"not let in: {error}"
-    if isinstance(error, HostUnknown):
-        return f"no connection: {error}; --domain says which one to ask for"
-    hint = "; is the server running? `aoba-call serve` runs one" if options.is_local else ""
-    return f"no connection: {error}{hint}"

@@ -13,6 +13,8 @@ from dataclasses import asdict
 from typing import Final
 
 from . import phone_events as events
+from .call_states import Role
+from .cli_common import say, to_nowhere
 from .media import Stats
 from .phone import Missed, VoiceCall
 
@@ -30,7 +32,8 @@ class Report:
     def __init__(self, as_json: bool, unheard: Callable[[], None] = lambda: None) -> None:
         self._as_json = as_json
         self._unheard = unheard
-        self.is_live = not as_json and sys.stderr.isatty()
+        is_terminal = sys.stderr is not None and sys.stderr.isatty()
+        self.is_live = not as_json and is_terminal and os.environ.get("TERM") != "dumb"
         self._has_line = False
 
     def ready(self, jid: str) -> None:
@@ -82,6 +85,11 @@ class Report:
             case _:
                 pass
 
+    def answered(self, call: VoiceCall) -> None:
+        """Tell that a call is accepted which rang here when we dialed who made it; other calls tell it themselves."""
+        if call.role is Role.CALLEE:
+            self.event(call, events.Accepted(call.peer))
+
     def stats(self, call: VoiceCall, stats: Stats) -> None:
         """How a call's voice is."""
         if self._as_json:
@@ -101,10 +109,7 @@ class Report:
             parts += [f"you {_bar(stats.local_level)}", f"they {_bar(stats.remote_level)}"]
             parts.append(f"loss {stats.loss:.1%}")
             parts += [] if stats.mos is None else [f"MOS {stats.mos:.1f}"]
-        sys.stderr.write(
-            f"{_CLEAR}{_fitted([who, *parts], shutil.get_terminal_size().columns - 1)}"
-        )
-        sys.stderr.flush()
+        say(f"{_CLEAR}{_fitted([who, *parts], _width() - 1)}", end="")
         self._has_line = True
 
     def _ended(self, call_id: str, ended: events.Ended) -> None:
@@ -130,9 +135,8 @@ class Report:
                 )
             except OSError as problem:
                 if not isinstance(problem, BrokenPipeError):
-                    print(f"aoba-call: {problem}", file=sys.stderr)
-                # What is left in the buffer has to go somewhere when the program ends.
-                os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+                    say(f"aoba-call: {problem}")
+                to_nowhere(sys.stdout)
                 self._unheard()
         elif words:
             self._words(words)
@@ -140,7 +144,16 @@ class Report:
     def _words(self, words: str) -> None:
         clear = _CLEAR if self._has_line else ""
         self._has_line = False
-        print(f"{clear}{words}", file=sys.stderr, flush=True)
+        say(f"{clear}{words}")
+
+
+def _width() -> int:
+    """The columns of the terminal that the live line is drawn on."""
+    try:
+        columns = os.get_terminal_size(sys.stderr.fileno()).columns
+    except OSError:
+        columns = 0
+    return columns or shutil.get_terminal_size().columns
 
 
 def _fitted(parts: list[str], width: int) -> str:

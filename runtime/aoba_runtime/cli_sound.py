@@ -45,7 +45,11 @@ class Sound:
         self._options = options
         self._count = 0
         if options.play is not None:
+            if options.play.exists() and not options.play.is_file():
+                raise AudioError(f"{options.play}: each call reads it anew; it must be a file")
             FileSource(options.play).close()
+        if options.record is not None and self._is_played(options.record):
+            raise AudioError(f"{options.record}: --record would overwrite what --play says")
         if options.record is not None and not options.record.resolve().parent.is_dir():
             raise AudioError(f"{options.record}: there is no such folder")
 
@@ -67,7 +71,11 @@ class Sound:
                 return Tone(self._options.tone), []
             case "play":
                 assert self._options.play is not None
-                return FileSource(self._options.play), []
+                try:
+                    return FileSource(self._options.play), []
+                except AudioError as error:  # it was there when we began
+                    log.warning("%s; silence is sent instead", error)
+                    return None, []
             case "echo":
                 echo = Echo()
                 return echo, [echo]
@@ -83,12 +91,18 @@ class Sound:
         if self._count > 1:
             path = path.with_stem(f"{path.stem}-{self._count}")
         try:
+            if self._is_played(path):
+                raise AudioError(f"{path}: it is what --play says")
             recorder = CallRecorder(path)
         except AudioError as error:
             log.warning("%s; the call is not recorded", error)
             return
         voice.attach(recorder.local, local=True)
         voice.attach(recorder.remote)
+
+    def _is_played(self, path: Path) -> bool:
+        play = self._options.play
+        return play is not None and path.exists() and play.exists() and path.samefile(play)
 
 
 def _opened(device: type[D], lacks: dict[str, list[str]]) -> D | None:

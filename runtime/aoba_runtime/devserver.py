@@ -43,6 +43,7 @@ from . import tokens
 from .devserver_router import Router
 from .devserver_session import Limits
 from .devserver_stream import Stream
+from .links import domain_of
 
 __all__ = ["COOKIE", "DEFAULT_PORT", "PATH", "Limits", "Server", "serve"]
 
@@ -238,7 +239,7 @@ async def serve(
     address cannot be had, `ValueError` for a secret that is too short.
     """
     key = secrets.token_bytes(32) if secret is None else tokens.usable_secret(secret)
-    names = tuple(dict.fromkeys(domains or ["localhost", *({host} - _ANY)]))
+    names = tuple(dict.fromkeys(domains or ["localhost", *map(domain_of, {host} - _ANY)]))
     server = Server(host, key, names, origins, limits or Limits())
     await server.start(port)
     try:

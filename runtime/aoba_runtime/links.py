@@ -108,6 +108,11 @@ def is_loopback(url: str) -> bool:
         return False
 
 
+def domain_of(host: str) -> str:
+    """A host as the domain of JIDs: an IPv6 address stands in brackets (RFC 7622, 3.2)."""
+    return f"[{host}]" if ":" in host else host
+
+
 def check_url(url: str, insecure: bool) -> SplitResult:
     """The parts of a WebSocket URL; `InsecureUrl` for ws:// to another machine unless `insecure`, `ValueError` for no such URL."""
     parts = urlsplit(url)

@@ -26,11 +26,12 @@ from .call_states import Role
 from .client import Client
 from .errors import Fault, PeerUnavailable
 from .phone_call import CallEnded, VoiceCall
+from .phone_client import NoCalls, plug_of, take
 from .phone_events import Ended
 from .phone_outbox import Outbox
 from .phone_tasks import Tasks
 from .phone_voice import VoiceWork
-from .plug import CallPlug
+from .plug import together
 from .signals import EndReason, Initiate, Signal
 from .transport import Incoming, Locating, Telling
 
@@ -49,10 +50,6 @@ GOODBYE: Final = 3.0
 """Seconds that a phone which closes waits for its hangups to be acknowledged."""
 
 Missed = engine.Missed
-
-
-class NoCalls(TypeError):
-    """The client's document has no voice calls: its package came without `calls.py`."""
 
 
 class Phone:
@@ -77,13 +74,8 @@ class Phone:
         ring_time: float = RING_TIME,
         connect_time: float = CONNECT_TIME,
     ) -> None:
-        plug = client._call_plug()
-        if plug is None:
-            raise NoCalls(
-                f"{type(client).__name__} comes from a document without voice calls, or with calls that aoba-gen could not "
-                "bind: docs/calls.md says what the document needs"
-            )
-        self._plug: CallPlug = plug
+        self._plug = plug_of(client)
+        self._client = client
         self._transport: object = client._transport
         self._media = media
         self._caller_name = caller_name
@@ -98,7 +90,9 @@ class Phone:
         self._calls: dict[str, VoiceCall] = {}
         self._effects: deque[engine.Effect] = deque()
         self._is_acting = False
-        self._outbox = Outbox(plug, self._settled, ring_time=ring_time, connect_time=CONNECT_TIME)
+        self._outbox = Outbox(
+            self._plug, self._settled, ring_time=ring_time, connect_time=CONNECT_TIME
+        )
         self._tasks = Tasks()
         self._closing = Tasks()
         self._work: dict[VoiceCall, asyncio.Task[None]] = {}
@@ -118,7 +112,9 @@ class Phone:
         return tuple(self._calls.values())
 
     async def __aenter__(self) -> Self:
-        self._end_listening = self._plug.listen(self._hear)
+        if self._end_listening is not None or self._is_closed:
+            raise RuntimeError("a phone is entered once; make another one")
+        self._end_listening = together(take(self._client), self._plug.listen(self._hear))
         if isinstance(self._transport, Telling):
             self._transport.on_event(self._link_event)
         return self
@@ -174,11 +170,15 @@ class Phone:
 
     async def __aiter__(self) -> AsyncIterator[VoiceCall]:
         """Each call that rings here, until the phone is closed; one that has ended meanwhile is left out."""
-        while not self._is_closed:
+        if not self._is_closed:
+            self._check_open()
+        while True:
             while self._waiting:
                 call = self._waiting.popleft()
                 if not call.is_over:
                     yield call
+            if self._is_closed:
+                return
             self._has_waiting.clear()
             await self._has_waiting.wait()
 

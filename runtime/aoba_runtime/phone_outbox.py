@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
+from pydantic import ValidationError
+
 from .call_effects import Send
-from .errors import AckTimeout, Fault
+from .errors import AckTimeout, BadMessage, Fault
 from .phone_tasks import Tasks
 from .plug import CallPlug
 from .signals import Initiate
@@ -62,4 +64,9 @@ class Outbox:
             fault = AckTimeout(f"no answer from {send.to} within {within:g} s")
         except Fault as refused:
             fault = refused
+        except ValidationError as error:  # a caller's name that is too long, for example
+            problems = (
+                f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors()
+            )
+            fault = BadMessage(f"this API cannot say it: {'; '.join(problems)}")
         self._settled(send, fault)

@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 from slixmpp import ClientXMPP
 
 from ..errors import AckTimeout, Fault
-from ..links import Token, tell
+from ..links import Token, domain_of, tell
 from ..transport import Outgoing, Receiver
 from . import plugin, xml
 from .addressing import MAX_RESOURCES, Addressing, Route, normal
@@ -63,7 +63,7 @@ def connect(
     check_url(url, insecure)
     if ssl is None and url.startswith("wss:"):
         ssl = tls.create_default_context()
-    name = domain or urlsplit(url).hostname or ""
+    name = domain or domain_of(urlsplit(url).hostname or "")
     settings = Settings(url, name, token, ssl, proxy, open_timeout)
     transport = XmppTransport(ack_timeout=ack_timeout, max_payload=max_payload, route=route)
     client = WebSocketClient(name)

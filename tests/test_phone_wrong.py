@@ -1,0 +1,75 @@
+"""A phone used in a wrong way, or closed at a bad moment: told at once, and nobody waits for ever."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from aoba_runtime import loopback
+from aoba_runtime.fake_media import FakeMedia
+from aoba_runtime.phone import Ended, Phone
+from aoba_runtime.phone_events import EndReason
+from aoba_voice_call_signaling import AobaVoiceCallSignalingClient
+from phone_pair import BOB, REMOTE, phones
+
+
+async def test_whoever_handles_a_call_while_the_phone_is_closed_learns_it() -> None:
+    async with phones() as pair:
+        handled = asyncio.Event()
+
+        async def answer() -> None:
+            async for call in pair.bob:
+                call.accept()
+                await handled.wait()
+
+        answering = asyncio.create_task(answer())
+        await (await pair.alice.dial(BOB)).connected()
+        await pair.bob.aclose()
+        handled.set()
+        async with asyncio.timeout(10):
+            await answering
+
+
+async def test_a_client_has_one_phone() -> None:
+    """Each of two would refuse the signals of the other's calls."""
+    near, _ = loopback.pair()
+    async with AobaVoiceCallSignalingClient(near) as client:
+        async with Phone(client, FakeMedia()):
+            with pytest.raises(RuntimeError, match="this client has a phone already"):
+                async with Phone(client, FakeMedia()):
+                    pass
+        async with Phone(client, FakeMedia()):
+            pass
+
+
+async def test_a_phone_is_entered_once_and_used_inside() -> None:
+    near, _ = loopback.pair()
+    async with AobaVoiceCallSignalingClient(near) as client:
+        phone = Phone(client, FakeMedia())
+        with pytest.raises(RuntimeError, match="inside 'async with phone:'"):
+            async with asyncio.timeout(10):
+                await anext(aiter(phone))
+        async with phone:
+            with pytest.raises(RuntimeError, match="entered once"):
+                await phone.__aenter__()
+        with pytest.raises(RuntimeError, match="entered once"):
+            await phone.__aenter__()
+        assert [call async for call in phone] == []
+
+
+@pytest.mark.parametrize("name", ["", "x" * 256], ids=["empty", "long"])
+async def test_a_name_that_the_document_does_not_allow(name: str) -> None:
+    """The call ends at once and says why; it seemed to ring."""
+    near, far = loopback.pair()
+    async with (
+        AobaVoiceCallSignalingClient(near) as client,
+        AobaVoiceCallSignalingClient(far),
+        Phone(client, FakeMedia(), caller_name=name) as phone,
+    ):
+        call = await phone.dial(BOB)
+        async with asyncio.timeout(10):
+            reason, duration, by, why = await call.ended
+        assert Ended(reason, duration, by) == (EndReason.FAILED, None, REMOTE, "")
+        assert why.startswith(
+            "bad-request: this API cannot say it: caller_name: String should have"
+        )
