@@ -6,6 +6,7 @@ import os
 import pty
 import re
 import select
+import signal
 import subprocess
 import sys
 import time
@@ -19,7 +20,7 @@ from click.testing import Result
 Cli: TypeAlias = Callable[..., Result]
 
 DEPLOY: Final = Path(__file__).parents[1] / "deploy"
-PATIENCE: Final = 20.0
+PATIENCE: Final = 60.0
 """Seconds until a shell has to have answered; it takes one."""
 TYPED: Final = {
     "aoba-gen vali": "validate",
@@ -95,7 +96,7 @@ class Typist:
             self._said += os.read(self._near, 65_536).decode(errors="replace")
 
     def leave(self) -> None:
-        self._run.kill()
+        os.killpg(self._run.pid, signal.SIGKILL)  # with what it runs to complete a word
         self._run.wait()
         os.close(self._near)
 
