@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import math
 import re
 from collections.abc import Callable
 
@@ -242,6 +243,16 @@ REFUSED_OPTIONS: dict[str, tuple[Callable[[], object], str]] = {
     ),
     "a bitrate": (lambda: RtcOptions(bitrate=32), "bitrate 32: Opus takes 6000 to 256000"),
     "a bitrate of two voices": (lambda: RtcOptions(bitrate=256_001), "bitrate 256001: Opus takes"),
+    "no time": (
+        lambda: RtcOptions(fail_after=0),
+        "fail_after 0: expected a number of seconds above",
+    ),
+    "no end": (
+        lambda: RtcOptions(gather_timeout=math.inf),
+        "gather_timeout inf: expected a number",
+    ),
+    "no number": (lambda: RtcOptions(stall_after=math.nan), "stall_after nan: expected a number"),
+    "no candidates": (lambda: RtcOptions(max_candidates=0), "max_candidates 0: without any"),
     "complexity": (lambda: RtcOptions(complexity=11), "complexity 11: Opus takes 0 to 10"),
 }
 

@@ -27,6 +27,8 @@ export class Phone extends EventTarget {
     if (this.call) throw new Error('there is a call already');
     const call = this.#begin(crypto.randomUUID(), peer, 'calling', RING_MILLISECONDS, 'timeout');
     if (!(await this.#open(call))) return;
+    if (peer === bare(peer)) call.rings = await this.signaling.devices(peer);
+    if (this.call !== call) return;
     call.isTold = true;
     await this.#orEnd(call, this.#send(call, 'call:initiate', { callerName: this.name, media: ['audio'] }));
   }
@@ -79,15 +81,19 @@ export class Phone extends EventTarget {
     const call = this.call;
     if (call?.id !== callId) throw new Refusal('cancel', 'item-not-found');
     if (bare(from) !== bare(call.peer)) throw new Refusal('auth', 'forbidden');
+    if (call.lost.includes(from)) { // another device was faster, and may only now be told
+      if (type === 'call:accept') this.#stop(call, [from]);
+      return;
+    }
     const steps = {
       'call:accept': () => this.#accepted(call, from),
-      'call:reject': () => this.#end(call, 'rejected', 'remote'),
-      'call:busy': () => this.#end(call, 'busy', 'remote'),
+      'call:reject': () => this.#refused(call, from, 'rejected'),
+      'call:busy': () => this.#refused(call, from, 'busy'),
       'call:offer': () => this.#orEnd(call, this.#offered(call, payload)),
       'call:answer': () => this.#orEnd(call, this.#answered(call, payload)),
       'call:ice-candidate': () => this.#candidate(call, payload),
       'call:mute-change': () => this.#peerMuted(call, payload.muted),
-      'call:hangup': () => this.#end(call, payload.reason, 'remote', payload.duration),
+      'call:hangup': () => this.#refused(call, from, payload.reason, payload.duration),
     };
     if (!(type in steps)) throw new Refusal('cancel', 'feature-not-implemented');
     const isRinging = call.state === 'calling' || call.state === 'ringing' || !call.connection;
@@ -116,8 +122,29 @@ export class Phone extends EventTarget {
     this.#changed();
   }
 
+  /** The peer says no, or goodbye. One of several devices that ring is only out, unless it speaks for the user. */
+  #refused(call, from, reason, duration) {
+    const left = call.rings.filter((device) => device !== from);
+    if (reason !== 'rejected' && left.length && left.length < call.rings.length) {
+      call.rings = left;
+      call.lost.push(from);
+      return;
+    }
+    this.#stop(call, left);
+    this.#end(call, reason, 'remote', duration);
+  }
+
+  /** Devices need not ring any more. */
+  #stop(call, devices) {
+    const payload = { reason: 'cancelled' };
+    for (const device of devices) this.signaling.send(signal(call.id, 'call:hangup', payload), device).catch(() => {});
+  }
+
   async #accepted(call, from) {
     call.peer = from;
+    call.lost.push(...call.rings.filter((device) => device !== from));
+    call.rings = [];
+    this.#stop(call, call.lost);
     this.#turn(call, 'connecting', CONNECT_MILLISECONDS, 'failed');
     await call.connection.setLocalDescription();
     // Not awaited: the accept is acknowledged first.
@@ -203,6 +230,8 @@ export class Phone extends EventTarget {
       id, peer, callerName: '', isMuted: false, isPeerMuted: false, early: [], sent: Promise.resolve(), connectedAt: null,
       isTold: state === 'ringing', // whether the peer knows of it
       isMuteUntold: false,
+      rings: [], // the devices where it rings
+      lost: [], // those that it rang at, and that have no part in it
     };
     this.call = call;
     this.#turn(call, state, milliseconds, reason);

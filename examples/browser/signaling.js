@@ -4,7 +4,9 @@ import { $build, $iq, $pres, Strophe } from 'strophe.js';
 
 const CALL = 'urn:xmpp:call:0';
 const DISCO = 'http://jabber.org/protocol/disco#info';
+const ITEMS = 'http://jabber.org/protocol/disco#items';
 const ACK_MILLISECONDS = 10_000;
+const ASK_MILLISECONDS = 2_000;
 const RETRY_MILLISECONDS = 1_000;
 const LOGIN_MILLISECONDS = 10_000; // from the first packet to the JID
 const FIRST_ATTEMPTS = 3;
@@ -74,6 +76,17 @@ export class Signaling {
       .t(JSON.stringify(signal));
     return new Promise((resolve, reject) => {
       this.connection.sendIQ(stanza, resolve, (error) => reject(refusal(error)), ACK_MILLISECONDS);
+    });
+  }
+
+  /** The devices of an account to which the server routes calls; none where it does not tell. */
+  devices(account) {
+    const question = $iq({ type: 'get', to: account, id: this.connection.getUniqueId('items') });
+    question.c('query', { xmlns: ITEMS, node: CALL });
+    return new Promise((resolve) => {
+      const listed = (answer) => [...answer.getElementsByTagName('item')].map((item) => item.getAttribute('jid'));
+      if (!this.isUp) resolve([]);
+      else this.connection.sendIQ(question, (answer) => resolve(listed(answer)), () => resolve([]), ASK_MILLISECONDS);
     });
   }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import math
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -104,6 +105,13 @@ class RtcOptions:
             raise ValueError(
                 "to go through a relay only takes a TURN server, and no ICE server is one"
             )
+        for name in ("gather_timeout", "stall_after", "fail_after"):
+            if not 0 < getattr(self, name) < math.inf:
+                raise ValueError(
+                    f"{name} {getattr(self, name)}: expected a number of seconds above 0"
+                )
+        if self.max_candidates < 1:
+            raise ValueError(f"max_candidates {self.max_candidates}: without any there is no call")
         if not 6_000 <= self.bitrate <= 256_000:  # libopus takes no more for one channel
             raise ValueError(f"bitrate {self.bitrate}: Opus takes 6000 to 256000 bits a second")
         if self.complexity is not None and not 0 <= self.complexity <= 10:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from interop.browser import PAGE, Browser, BrowserPhone, browser
-from interop.calls import over, party, soon, told, voice
+from interop.calls import Place, name, over, party, soon, told, voice
 from interop.proxy import Proxy
 
 from aoba_runtime import devserver
@@ -145,6 +145,49 @@ async def test_what_is_said_without_a_connection(page_port: int) -> None:
             assert await page.log() == "nobody@localhost: failed (local), nobody is there"
             assert not bob.phone.calls
             assert page.errors == []
+
+
+async def test_the_page_calls_somebody_with_two_devices(place: Place, page_port: int) -> None:
+    """One says that it is busy and the other may still take the call; the first accept ends the ringing elsewhere."""
+    media = voice(1000, RtcOptions(local_addresses=addresses_for(place.url)))
+    bob = name("bob")
+    async with (
+        browser(page_port) as chromium,
+        party(place, bob, media=media) as desk,
+        party(place, bob, media=media) as pocket,
+    ):
+        page = await chromium.phone(place.url, place.token("tab"))
+        await page.dial(bob)
+        first, second = await desk.rung(), await pocket.rung()
+        first.accept()
+        await page.state("connected")
+        assert await over(second) == (EndReason.CANCELLED, Party.REMOTE)
+        await page.press("hangup")
+        assert await over(first) == (EndReason.COMPLETED, Party.REMOTE)
+
+        await page.dial(bob)
+        first, second = await desk.rung(), await pocket.rung()
+        first.busy()
+        await over(first)
+        second.accept()
+        await page.state("connected")
+        await page.press("hangup")
+        assert await over(second) == (EndReason.COMPLETED, Party.REMOTE)
+
+        await page.dial(bob)
+        first, second = await desk.rung(), await pocket.rung()
+        first.reject()
+        assert await over(second) == (EndReason.CANCELLED, Party.REMOTE)
+        await page.state("idle")
+        assert (await page.log()).startswith(f"{bob}@localhost: rejected (remote)")
+
+        await page.dial(bob)
+        first, second = await desk.rung(), await pocket.rung()
+        first.busy()
+        second.busy()
+        await page.state("idle")
+        assert (await page.log()).startswith(f"{bob}@localhost: busy (remote)")
+        assert page.errors == []
 
 
 @pytest.mark.parametrize("how", ["opened as a file", "without its packages"])
