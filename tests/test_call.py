@@ -195,6 +195,15 @@ def test_glare_of_equal_ids_goes_to_the_lower_account(
     assert bob.line.calls["same"].state is alice.line.calls["same"].state is State.CONNECTED
 
 
+def test_a_call_to_our_own_address_is_no_glare(world: World, alice: Device) -> None:
+    call_id = alice.dial(alice.address)
+    world.pass_(2)
+    assert alice.line.calls == {} and alice.did(Became) == []
+    assert how(alice, call_id) == (EndReason.FAILED, Party.REMOTE)
+    [(initiate, fault)] = world.refusals
+    assert isinstance(initiate, Initiate) and "the address that the call comes from" in str(fault)
+
+
 def test_glare_withdraws_the_lost_call_from_other_devices(
     world: World, alice: Device, bob: Device
 ) -> None:

@@ -63,6 +63,17 @@ class TestAbuse:
         assert line.receive(Initiate("a", WALL), "alice@x/1", 1.0) == []
         assert line._ended.get("a", call_memory.ENDED_SECONDS + 1) is None
 
+    def test_ended_calls_are_remembered_while_their_initiate_would_ring(self) -> None:
+        """A ring time of an hour makes an initiate of an hour ago a good one."""
+        now = 0.0
+        line = Line("bob@x/1", clock=lambda: WALL + round(1000 * now), ring_time=3600)
+        initiate = Initiate("a", WALL)
+        line.receive(initiate, "alice@x/1", now)
+        line.reject("a", now)
+        for now in (601.0, 3600.0):
+            assert line.receive(initiate, "alice@x/1", now) == []
+        assert line.calls == {}
+
     def test_an_endless_call_id(self, bob: Device) -> None:
         assert isinstance(bob.take(Initiate("x" * 300, WALL), "alice@x/1"), LimitExceeded)
 

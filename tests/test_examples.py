@@ -108,10 +108,14 @@ def test_the_runtime_readme_program_runs(root: Path, tmp_path: Path) -> None:
     )
 
 
-def test_the_program_that_holds_a_call_runs(root: Path, tmp_path: Path) -> None:
-    [program] = fenced((root / "docs" / "calls.md").read_text(encoding="utf-8"), "python")
-    said = python("-c", program, path=root / "generated", cwd=tmp_path).splitlines()
+def test_the_programs_that_hold_a_call_run(root: Path, tmp_path: Path) -> None:
+    text = (root / "docs" / "calls.md").read_text(encoding="utf-8")
+    silent, spoken = fenced(text, "python")
+    said = python("-c", silent, path=root / "generated", cwd=tmp_path).splitlines()
     assert said[-1] in ("bob: Ended", "alice: completed 0 local")
     assert {"bob: Accepted", "bob: Connected", "bob: Ended", "alice: completed 0 local"} <= set(
         said
+    )
+    assert python("-c", spoken, path=root / "generated", cwd=tmp_path) == (
+        "heard 640 bytes\ncompleted 0 local\n"
     )

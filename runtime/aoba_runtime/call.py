@@ -36,9 +36,9 @@ from .call_effects import (
     StartOffer,
 )
 from .call_machine import Call, LocalCallError
-from .call_memory import Allowance, EndedCalls, Seen, account
+from .call_memory import ENDED_SECONDS, Allowance, EndedCalls, Seen, account
 from .call_states import Event, Role, State, Wait
-from .errors import AckTimeout, Fault, LimitExceeded, UnknownCall
+from .errors import AckTimeout, Fault, LimitExceeded, UnexpectedMessage, UnknownCall
 from .signals import Accept, Answer, Busy, Candidate, Initiate, Offer, Signal
 
 __all__ = [
@@ -120,7 +120,7 @@ class Line:
         self._last_stamp = 0
         self._new_id = new_id
         self._calls: dict[str, Call] = {}
-        self._ended = EndedCalls()
+        self._ended = EndedCalls(max(ENDED_SECONDS, ring_time + SKEW))
         self._allowance = Allowance()
 
     @property
@@ -295,6 +295,8 @@ class Line:
 
     def _glare(self, ours: Call, theirs: Initiate, sender: str, now: float) -> list[Effect]:
         """Both dialed: the lower id goes on, then the lower account; the same at both ends without another word."""
+        if (ours.id, self.account) == (theirs.call_id, account(sender)):
+            raise UnexpectedMessage("this is the address that the call comes from")
         is_over = ours.state is not State.CALLING
         if is_over or (ours.id, self.account) < (theirs.call_id, account(sender)):
             ours.has_met_rival = True

@@ -14,7 +14,7 @@ ENDED_SIGNALS_KEPT: Final = 16
 ENDED_KEPT: Final = 1000
 """How many ended calls are remembered; the oldest are forgotten first."""
 ENDED_SECONDS: Final = 600.0
-"""How long an ended call is remembered. Older initiates are stale anyway."""
+"""How long an ended call is remembered at least, and as long as its initiate is not stale."""
 CALLERS_KEPT: Final = 1000
 """How many accounts are counted; the one silent for longest is forgotten first."""
 BURST: Final = 100.0
@@ -54,8 +54,9 @@ class Seen:
 class EndedCalls:
     """The calls that are over: their ids never ring again, and a resend to them is known as one."""
 
-    def __init__(self) -> None:
+    def __init__(self, seconds: float = ENDED_SECONDS) -> None:
         self._calls: OrderedDict[str, tuple[float, Seen]] = OrderedDict()
+        self._seconds = seconds
 
     def __len__(self) -> int:
         return len(self._calls)
@@ -65,13 +66,13 @@ class EndedCalls:
         seen.shorten(ENDED_SIGNALS_KEPT)
         self._calls[call_id] = (now, seen)
         self._calls.move_to_end(call_id)
-        while len(self._calls) > ENDED_KEPT or self._oldest() < now - ENDED_SECONDS:
+        while len(self._calls) > ENDED_KEPT or self._oldest() < now - self._seconds:
             self._calls.popitem(last=False)
 
     def get(self, call_id: str, now: float) -> Seen | None:
         """The signals of an ended call that is remembered."""
         ended, seen = self._calls.get(call_id, (now, None))
-        return seen if ended >= now - ENDED_SECONDS else None
+        return seen if ended >= now - self._seconds else None
 
     def _oldest(self) -> float:
         return next(iter(self._calls.values()))[0]
