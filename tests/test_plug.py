@@ -260,6 +260,30 @@ def test_an_extension_of_no_signal(cli: Cli, tmp_path: Path) -> None:
     )
 
 
+def test_an_extension_of_a_message_without_a_payload(cli: Cli, tmp_path: Path) -> None:
+    text = (CASES / "sessions.yaml").read_text()
+    spec = tmp_path / "spec.yaml"
+    payload = "Busy: {payload: {$ref: '#/components/schemas/Busy'}}"
+    assert payload in text
+    spec.write_text(text.replace(payload, "Busy: {x-aoba-call: {signal: busy}}"))
+    result = cli(spec, "-o", tmp_path / "out")
+    assert result.exit_code == 1
+    complaint = "spec.yaml:11:14: 'Busy' is no signal of a call: it has no payload in JSON, or is in no channel"
+    assert f"{complaint} [call-extension]" in result.stderr
+
+
+def test_a_payload_that_is_a_choice_is_told_of(cli: Cli, tmp_path: Path) -> None:
+    text = (CASES / "sessions.yaml").read_text()
+    spec = tmp_path / "spec.yaml"
+    payload = "Busy: {payload: {$ref: '#/components/schemas/Busy'}}"
+    choice = "{oneOf: [{$ref: '#/components/schemas/Busy'}, {type: array, items: {type: string}}]}"
+    spec.write_text(text.replace(payload, f"Busy: {{payload: {choice}}}"))
+    result = cli(spec, "-o", tmp_path / "out", "--quiet")
+    assert result.exit_code == 0
+    [told] = [line for line in result.stderr.splitlines() if "no calls.py is made" in line]
+    assert "the payload of 'Busy' is no class of objects" in told
+
+
 NARROW: Final = {
     "a call's id of 32 characters": (
         "sessionId: {type: string}", "sessionId: {type: string, maxLength: 32}", 9,

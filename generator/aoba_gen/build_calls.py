@@ -12,7 +12,7 @@ from typing import Final
 
 from . import names
 from .call_extension import EXTENSION, Extension, Wish, check_extension, read_extension
-from .call_fields import Fields, Way
+from .call_fields import Fields, Way, dotted, kind_name, other_kind
 from .call_names import SIGNALS, Field, SignalKind, matches, signal_of
 from .call_operations import sender
 from .call_reasons import Reasons, read_reasons
@@ -95,7 +95,16 @@ class _Binder:
         for message in self._model.messages:
             place = self._places[message.pointer]
             extension = read_extension(place, self._report)
-            if extension.is_none or message.pointer not in tags:
+            if extension.is_none:
+                continue
+            if message.pointer not in tags:
+                if extension.is_there:
+                    self._report.error(
+                        "call-extension",
+                        f"{shown(message.name)} is no signal of a call: it has no payload in JSON, or is in no channel",
+                        place.key_location(EXTENSION),
+                        "give it a payload, put it into a channel, or leave the extension out",
+                    )
                 continue
             if extension.kind is not None:
                 yield extension.kind, _Candidate(message, place, extension, -1)
@@ -139,6 +148,12 @@ class _Binder:
     def _bound(self, kind: SignalKind, candidate: _Candidate) -> CallSignal | None:
         message, extension = candidate.message, candidate.extension
         check_extension(extension, kind, self._report)
+        if not self._fields.is_record(candidate.payload):
+            what = f"the payload of {shown(message.name)} is no class of objects, and a call looks for fields in it"
+            self._warn(
+                candidate, "call-field", what, "describe one object, with type and properties"
+            )
+            return None
         ways = {each: self._way(each, candidate) for each in kind.fields}
         values = {
             way: wish
@@ -190,7 +205,7 @@ class _Binder:
             if not self._fields.holds(way, field):
                 self._report.error(
                     "call-extension",
-                    f"{shown(wish.value)} is {_other_kind(way, field)}, which {field.key!r} is",
+                    f"{shown(wish.value)} is {other_kind(way, field)}, which {field.key!r} is",
                     wish.location,
                     "name another field, or correct its schema",
                 )
@@ -205,7 +220,7 @@ class _Binder:
             self._warn(
                 candidate,
                 "call-field",
-                f"{shown(_dotted(found[0]))} of {shown(candidate.message.name)} may be absent or null, "
+                f"{shown(dotted(found[0]))} of {shown(candidate.message.name)} may be absent or null, "
                 f"and a call needs it as {field.key!r}",
                 "require it, and every object that it lies in",
             )
@@ -214,25 +229,25 @@ class _Binder:
             return sure[0]
         named = self._fields.named(candidate.payload, field)
         if sure:
-            listed = " or ".join(shown(_dotted(way)) for way in sure[:2])
+            listed = " or ".join(shown(dotted(way)) for way in sure[:2])
             what = f"{field.key!r} of {shown(candidate.message.name)} may be {listed}"
         elif named:
             what = (
-                f"{shown(_dotted(named[0]))} of {shown(candidate.message.name)} is {_other_kind(named[0], field)}, "
+                f"{shown(dotted(named[0]))} of {shown(candidate.message.name)} is {other_kind(named[0], field)}, "
                 f"which {field.key!r} is"
             )
         else:
             what = (
                 f"{shown(candidate.message.name)} has no {field.key!r}: "
-                f"no {_kind_name(field)} in it is called {', '.join(field.usual)}"
+                f"no {kind_name(field)} in it is called {', '.join(field.usual)}"
             )
         possible = sure or ([] if named else self._fields.possible(candidate.payload, field))
         if possible:
-            hint = f"say where it is: {EXTENSION}: {{{field.key}: {_dotted(possible[0])}}}"
+            hint = f"say where it is: {EXTENSION}: {{{field.key}: {dotted(possible[0])}}}"
         elif named:
             hint = f"correct its schema, or say where else it is: {EXTENSION}: {{{field.key}: <the way to it>}}"
         else:
-            hint = f"add a required {_kind_name(field)} called {field.key}"
+            hint = f"add a required {kind_name(field)} called {field.key}"
         self._warn(candidate, "call-field", what, hint)
         return None
 
@@ -247,7 +262,7 @@ class _Binder:
             self._warn(
                 candidate,
                 "call-field",
-                f"{shown(_dotted(way))} of {shown(candidate.message.name)} does not take {shown(value)}, "
+                f"{shown(dotted(way))} of {shown(candidate.message.name)} does not take {shown(value)}, "
                 f"and calls say such in {field.key!r}",
                 "let its schema take it, or name another field",
             )
@@ -380,16 +395,3 @@ class _Binder:
         place = candidate.place
         at = place.key_location(mark if place.raw(mark) is not None else "payload")
         self._report.warn(rule, f"no calls.py is made: {message}", at, hint)
-
-
-def _dotted(way: Way) -> str:
-    return ".".join(step.name for step in way)
-
-
-def _other_kind(way: Way, field: Field) -> str:
-    is_constant = way[-1].schema.const is not None
-    return f"{'a constant and ' if is_constant else ''}no {_kind_name(field)}"
-
-
-def _kind_name(field: Field) -> str:
-    return {"integer": "whole number", "boolean": "true or false"}.get(field.kind, field.kind)

@@ -177,3 +177,19 @@ def _rank(way: Way, field: Field) -> int | None:
     if field.source == ("call_id",) and way[-1].conversation:
         return -1
     return matches(way[-1].name, field.usual)
+
+
+def dotted(way: Way) -> str:
+    """The way in wire names, as `x-aoba-call` has it."""
+    return ".".join(step.name for step in way)
+
+
+def kind_name(field: Field) -> str:
+    """What a field's values are, for a person."""
+    return {"integer": "whole number", "boolean": "true or false"}.get(field.kind, field.kind)
+
+
+def other_kind(way: Way, field: Field) -> str:
+    """That what is there is not of the field's kind, for a person."""
+    is_constant = way[-1].schema.const is not None
+    return f"{'a constant and ' if is_constant else ''}no {kind_name(field)}"
