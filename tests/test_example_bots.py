@@ -133,7 +133,7 @@ WRONG: Final = {
     "no token": (["echo_bot.py"], 2, "there is no token in AOBA_TOKEN; aoba-call token echo prints one"),
     "no file": (["announcement_bot.py"], 2, "the following arguments are required: file"),
     "no such file": (["announcement_bot.py", "nowhere.wav"], 1, "nowhere.wav: No such file or directory"),
-    "no sound": (NEWS, 1, "Invalid data found when processing input"),
+    "no sound": (NEWS, 1, "this is no sound file that FFmpeg can read, or it is damaged"),
     "no URL": (["echo_bot.py", "rubbish"], 1, "a WebSocket URL is ws://host or wss://host"),
     "no server": (["echo_bot.py", "ws://localhost:9/xmpp"], 1, "cannot be reached"),
     "no calls": (["load_generator.py", "echo", "--calls", "0"], 2, "0 is too few; 1 is the least"),
