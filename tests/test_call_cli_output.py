@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import fcntl
 import json
+import logging
 import os
 import struct
 import subprocess
@@ -13,6 +14,8 @@ import termios
 from pathlib import Path
 
 import pytest
+from aoba_runtime import PeerUnavailable, xmpp
+from aoba_runtime.cli_common import Sparse
 from aoba_runtime.cli_options import Options
 from aoba_runtime.cli_phone import _Softphone
 from aoba_runtime.cli_sound import Sound
@@ -79,6 +82,31 @@ async def test_the_live_line_is_as_wide_as_its_terminal(
         assert drawn == [] and "connected after" in shown.decode()
     else:
         assert "bob@localhost" in drawn and max(map(len, drawn)) < columns
+
+
+async def test_what_a_peer_says_cannot_steer_the_terminal(server: Server) -> None:
+    """XML lets control characters of Unicode through, and line ends."""
+
+    def refuse(message: object, incoming: object) -> None:
+        raise PeerUnavailable("\x9b31mgone\u202e\nready as root")
+
+    async with (
+        xmpp.connect(server.server.url, server.server.token("bob")) as transport,
+        AobaVoiceCallSignalingClient(transport) as bob,
+        await server.caller("--silence") as alice,
+    ):
+        bob.on_call_initiate(refuse)
+        assert await alice.end() == 1
+    assert alice.stderr == (
+        "the call failed: bob@localhost cannot be reached: "
+        "the peer answered service-unavailable: \\x9b31mgone\\u202e\\nready as root\n"
+    )
+
+
+def test_what_a_server_says_cannot_steer_the_terminal() -> None:
+    record = logging.LogRecord("x", logging.WARNING, "", 0, "it said %s", ("\x1b[2Jé\n",), None)
+    assert Sparse().filter(record)
+    assert record.getMessage() == "it said \\x1b[2Jé\\n"
 
 
 def options() -> Options:

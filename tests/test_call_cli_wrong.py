@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import subprocess
@@ -173,6 +174,19 @@ async def test_a_token_from_a_file(server: Server, tmp_path: Path) -> None:
     file = tmp_path / "token"
     file.write_text(server.server.token("bob") + "\n")
     async with await server.phone("nobody", "listen", "--token-file", str(file)) as bob:
+        ready = await bob.event("ready")
+        assert ready["jid"].startswith("bob@")
+        bob.process.send_signal(signal.SIGTERM)
+        assert await bob.end() == 0
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
+async def test_a_token_from_a_pipe_is_read_once(server: Server, tmp_path: Path) -> None:
+    """As of `--token-file <(aoba-call token bob)`."""
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    async with await server.phone("nobody", "listen", "--token-file", str(pipe)) as bob:
+        await asyncio.to_thread(pipe.write_text, server.server.token("bob"))
         ready = await bob.event("ready")
         assert ready["jid"].startswith("bob@")
         bob.process.send_signal(signal.SIGTERM)

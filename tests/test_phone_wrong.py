@@ -73,3 +73,18 @@ async def test_a_name_that_the_document_does_not_allow(name: str) -> None:
         assert why.startswith(
             "bad-request: this API cannot say it: caller_name: String should have"
         )
+
+
+async def test_a_phone_that_may_not_take_its_time_to_close() -> None:
+    """Its client can have another one, and whoever waits for calls learns it."""
+    async with phones() as pair:
+        answering = asyncio.create_task(anext(aiter(pair.alice), None))
+        await pair.alice.dial(BOB)
+        pair.near.held.add("hangup")
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.1):
+                await pair.alice.aclose()
+        async with asyncio.timeout(10):
+            assert await answering is None
+        async with Phone(pair.alice._client, FakeMedia()):
+            pass

@@ -53,7 +53,10 @@ except ModuleNotFoundError as error:
 
 
 class Sparse(logging.Filter):
-    """Lets `most` records through in each `seconds`, and says how many it kept back: peers can make us write as they like."""
+    """Lets `most` records through in each `seconds`, and says how many it kept back: peers can make us write as they like.
+
+    What they say cannot steer a terminal.
+    """
 
     def __init__(self, most: int = 20, seconds: float = 60.0) -> None:
         super().__init__()
@@ -64,21 +67,26 @@ class Sparse(logging.Filter):
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Whether the record is written."""
+        record.msg, record.args = printable(record.getMessage()), ()
         if record.created - self._since >= self._seconds:
             kept_back = self._count - self._most
             self._since, self._count = record.created, 0
             if kept_back > 0:
-                record.msg = f"{record.getMessage()} (and {kept_back} more were not shown before)"
-                record.args = ()
+                record.msg = f"{record.msg} (and {kept_back} more were not shown before)"
         self._count += 1
         return self._count <= self._most
 
 
-def say(words: str, end: str = "\n") -> None:
+def printable(words: str) -> str:
+    """`words` on one line of a terminal: what would steer it is escaped, as others may have said a part of it."""
+    return "".join(each if each.isprintable() else ascii(each)[1:-1] for each in words)
+
+
+def say(words: str, before: str = "", end: str = "\n") -> None:
     """Write to standard error; where nobody can read that, such as on a full disk, all goes on without it."""
     if sys.stderr is not None:
         try:
-            print(words, end=end, file=sys.stderr, flush=True)
+            print(before + printable(words), end=end, file=sys.stderr, flush=True)
         except OSError:
             to_nowhere(sys.stderr)
 

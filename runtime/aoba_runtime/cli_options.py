@@ -256,10 +256,10 @@ def _checked_url(url: str) -> str:
 
 
 def _token(file: Path | None) -> Callable[[], str]:
-    """Where tokens come from: a file, read before each attempt to connect, else the environment."""
+    """Where tokens come from: a file, read before each attempt to connect unless it is a pipe, else the environment."""
     if file is not None:
-        _secret(file)
-        return lambda: _secret(file)
+        first = _secret(file)
+        return (lambda: _secret(file)) if file.is_file() else (lambda: first)
     token = os.environ.get("AOBA_TOKEN", "").strip()
     if not token:
         raise click.UsageError(

@@ -109,7 +109,7 @@ class Report:
             parts += [f"you {_bar(stats.local_level)}", f"they {_bar(stats.remote_level)}"]
             parts.append(f"loss {stats.loss:.1%}")
             parts += [] if stats.mos is None else [f"MOS {stats.mos:.1f}"]
-        say(f"{_CLEAR}{_fitted([who, *parts], _width() - 1)}", end="")
+        say(_fitted([who, *parts], _width() - 1), before=_CLEAR, end="")
         self._has_line = True
 
     def _ended(self, call_id: str, ended: events.Ended) -> None:
@@ -144,7 +144,7 @@ class Report:
     def _words(self, words: str) -> None:
         clear = _CLEAR if self._has_line else ""
         self._has_line = False
-        say(f"{clear}{words}")
+        say(words, before=clear)
 
 
 def _width() -> int:

@@ -134,15 +134,17 @@ class Phone:
         self._is_closed = True
         for call in self.calls:
             self._hangup(call)
-        await self._outbox.aclose(GOODBYE)
-        if self._end_listening is not None:
-            self._end_listening()
-        if self._timer is not None:
-            self._timer.cancel()
-        await self._tasks.aclose()
-        await self._closing.settle(2 * GOODBYE)
-        await self._closing.aclose()
-        self._has_waiting.set()
+        try:
+            await self._outbox.aclose(GOODBYE)
+            await self._tasks.aclose()
+            await self._closing.settle(2 * GOODBYE)
+            await self._closing.aclose()
+        finally:
+            if self._end_listening is not None:
+                self._end_listening()
+            if self._timer is not None:
+                self._timer.cancel()
+            self._has_waiting.set()
 
     async def dial(self, peer: str) -> VoiceCall:
         """Call `peer`, an account or one device of it. The call rings by itself; whatever goes wrong ends it.
@@ -187,9 +189,7 @@ class Phone:
         self._on_incoming.append(listener)
         return listener
 
-    def on_missed(
-        self, listener: Callable[[engine.Missed], object]
-    ) -> Callable[[engine.Missed], object]:
+    def on_missed(self, listener: Callable[[Missed], object]) -> Callable[[Missed], object]:
         """Call `listener` with each call that was told busy because there were enough; usable as a decorator."""
         self._on_missed.append(listener)
         return listener

@@ -51,8 +51,10 @@ class Outbox:
 
     async def aclose(self, within: float) -> None:
         """Wait `within` seconds at most for what is on its way, and drop the rest."""
-        await self._tasks.settle(within)
-        await self._tasks.aclose()
+        try:
+            await self._tasks.settle(within)
+        finally:
+            await self._tasks.aclose()
 
     async def _deliver(self, send: Send) -> None:
         within = self._ring_time if isinstance(send.signal, Initiate) else self._connect_time
