@@ -25,15 +25,22 @@ $('login').addEventListener('submit', (event) => {
   } catch {
     return tell('That is no token. Print one with: aoba-call token alice');
   }
-  signaling?.close();
-  signaling = new Signaling($('url').value, token, {
-    onSignal: (signal, from) => phone.take(signal, from),
-    onState: (text, isIn) => {
-      put('connection', text);
-      document.body.classList.toggle('in', isIn);
-      if (signaling?.isUp) attempt(phone.reconnected());
-    },
-  });
+  if (signaling) {
+    signaling.onState = () => {}; // what becomes of it is not shown any more
+    signaling.close();
+  }
+  try {
+    signaling = new Signaling($('url').value, token, {
+      onSignal: (signal, from) => phone.take(signal, from),
+      onState: (text, isIn) => {
+        put('connection', text);
+        document.body.classList.toggle('in', isIn);
+        if (signaling?.isUp) attempt(phone.reconnected());
+      },
+    });
+  } catch {
+    return tell('That is no server. Write it as ws://localhost:8082/xmpp');
+  }
   phone.signaling = signaling;
   $('token').value = '';
 });

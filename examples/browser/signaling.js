@@ -10,6 +10,7 @@ const ASK_MILLISECONDS = 2_000;
 const RETRY_MILLISECONDS = 1_000;
 const LOGIN_MILLISECONDS = 10_000; // from the first packet to the JID
 const FIRST_ATTEMPTS = 3;
+const GONE = 'auth_token=; path=/; max-age=0'; // nothing is left of the token
 
 /** The stanza error (RFC 6120, section 8.3) that refuses a signal. */
 export class Refusal extends Error {
@@ -29,20 +30,25 @@ const WORDS = {
 
 export const bare = (jid) => Strophe.getBareJidFromJid(jid);
 
-/** The user a development token is for: its `sub`. Throws when it is no JWT (RFC 7519). */
+/** The user a development token is for: its `sub`. Throws when it is no JWT (RFC 7519), or names nobody. */
 export function userOf(token) {
-  const claims = token.split('.')[1].replaceAll('-', '+').replaceAll('_', '/');
-  return JSON.parse(atob(claims)).sub;
+  const [, claims] = /^[\w-]+\.([\w-]+)\.[\w-]*$/.exec(token);
+  const bytes = Uint8Array.from(atob(claims.replaceAll('-', '+').replaceAll('_', '/')), (each) => each.charCodeAt(0));
+  const user = JSON.parse(new TextDecoder().decode(bytes)).sub;
+  if (typeof user !== 'string' || !user) throw new TypeError('the token names no user');
+  return user;
 }
 
 export class Signaling {
   /**
-   * `onSignal(signal, from)` may throw a `Refusal`; `onState(text, isIn)` tells how the connection is,
+   * Throws when `url` is no address of a WebSocket. `onSignal(signal, from)` may throw a `Refusal`; `onState(text, isIn)` tells how the connection is,
    * and whether we are logged in, be it through a cut.
    */
   constructor(url, token, { onSignal, onState }) {
     const user = userOf(token);
-    this.account = user.includes('@') ? user : `${user}@${new URL(url).hostname}`;
+    const { protocol, hostname } = new URL(url);
+    if (protocol !== 'ws:' && protocol !== 'wss:') throw new TypeError('no WebSocket');
+    this.account = user.includes('@') ? user : `${user}@${hostname}`;
     this.jid = '';
     this.onSignal = onSignal;
     this.onState = onState;
@@ -64,7 +70,7 @@ export class Signaling {
     this.isWanted = false;
     clearTimeout(this.timer);
     this.connection.disconnect('the page says goodbye');
-    document.cookie = 'auth_token=; path=/; max-age=0';
+    document.cookie = GONE;
   }
 
   /** Send `signal` to a JID; resolves once the peer has taken it, rejects with the `Refusal`. */
@@ -118,15 +124,19 @@ export class Signaling {
       this.onState(`online as ${this.jid}`, true);
     } else if (status === AUTHFAIL) {
       this.isWanted = false;
+      document.cookie = GONE;
       this.farewell = `not let in: ${why ?? 'the token is not taken'}`;
     } else if (status === DISCONNECTED) {
       // A browser does not tell a page why the server refused (401 for a bad token), so the first attempts are counted.
       clearTimeout(this.timer);
       this.isUp = false;
       const isHopeless = !this.jid && this.attempts >= FIRST_ATTEMPTS;
-      if (!this.isWanted) this.onState(this.farewell, false);
-      else if (isHopeless) this.onState('could not connect: look at the address and the token', false);
-      else {
+      if (!this.isWanted) {
+        this.onState(this.farewell, false);
+      } else if (isHopeless) {
+        document.cookie = GONE;
+        this.onState('could not connect: look at the address and the token', false);
+      } else {
         const advice = this.attempts >= FIRST_ATTEMPTS ? ' If it lasts, log out, and in again with a new token.' : '';
         this.onState(`offline, trying again …${advice}`, this.jid !== '');
         this.#later(RETRY_MILLISECONDS, () => this.#connect());

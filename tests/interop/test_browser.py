@@ -42,8 +42,17 @@ async def test_a_token_that_opens_nothing(place: Place, page_port: int) -> None:
     async with browser(page_port) as chromium:
         page = await chromium.login(place.url, place.token("alice") + "x")
         await page.link("could not connect: look at the address and the token")
-        await page.login("rubbish")
-        assert (await page.log()).startswith("That is no token")
+        assert await page.page.evaluate("document.cookie") == ""
+        for wrong in ("rubbish", "e30.e30.x", "e30.eyJzdWIiOjV9.x"):  # {} and {"sub":5}
+            await page.page.evaluate("document.getElementById('log').replaceChildren()")
+            await page.login(wrong)
+            assert (await page.log()).startswith("That is no token")
+        for wrong in ("localhost", "http://localhost:8082/xmpp", "ws://localhost:99999"):
+            await page.page.evaluate("document.getElementById('log').replaceChildren()")
+            await page.page.fill("#url", wrong)
+            await page.login(place.token("alice"))
+            assert (await page.log()).startswith("That is no server. Write it as ws://")
+        await page.page.fill("#url", place.url)
         await page.login(place.token("alice"))
         await page.link("online as alice@localhost/")
         assert page.errors == []
