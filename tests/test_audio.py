@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from array import array
+from typing import cast
 
 import pytest
 from aoba_runtime.audio import SILENCE, AudioError, Voice
@@ -147,6 +148,18 @@ async def test_frames_of_another_size_are_made_to_fit() -> None:
     assert voice.say() == LOUD
     source.closed = 1
     assert voice.say() == LOUD[:100] + SILENCE[100:]
+
+
+async def test_a_source_of_something_else_than_bytes_ends_no_call(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    class Numbers(Counted):
+        def read(self) -> bytes:
+            return cast(bytes, array("h", [1] * 960))
+
+    voice = Voice(Numbers())
+    assert (voice.say(), voice.source) == (SILENCE, None)
+    assert caplog.messages == ["the source failed; silence is sent instead"]
 
 
 async def test_levels_are_of_the_last_moment() -> None:

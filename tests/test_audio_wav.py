@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import wave
 from pathlib import Path
 
@@ -124,6 +125,20 @@ def test_a_file_that_looks_like_a_url_is_a_file(
     monkeypatch.chdir(tmp_path)
     write_wav(tmp_path / "12:30.wav", 440)
     assert pitch(read_all(FileSource("12:30.wav"))) == pytest.approx(440, abs=2)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows locks no files")
+def test_two_calls_are_not_recorded_into_one_file(tmp_path: Path) -> None:
+    """Each would write over what the other has heard."""
+    file = tmp_path / "a.wav"
+    first = WavSink(file)
+    first.write(SILENCE)
+    with pytest.raises(AudioError, match="a.wav: another call is being recorded into it"):
+        WavSink(file)
+    first.close()
+    assert file.stat().st_size == 44 + FRAME_BYTES
+    WavSink(file).close()
+    assert file.stat().st_size == 44
 
 
 def test_nothing_is_recorded_into_a_pipe(tmp_path: Path) -> None:

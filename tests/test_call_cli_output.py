@@ -52,15 +52,17 @@ async def test_words_that_cannot_be_written_stop_no_call(server: Server, closed:
         assert await bob.end() == 0
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
 @pytest.mark.parametrize(("terminal", "columns"), [("xterm", 20), ("dumb", 80)])
 async def test_the_live_line_is_as_wide_as_its_terminal(
     server: Server, terminal: str, columns: int
 ) -> None:
-    """Standard output goes elsewhere; a terminal that knows no escapes gets none."""
+    """Standard output goes elsewhere; a terminal that knows no escapes gets none. What is logged has a line of its own."""
     async with await server.listener("--silence", "--once") as bob:
         ours, theirs = os.openpty()
         fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
         words = ["dial", "bob", "--url", server.server.url, "--silence", "--duration", "1"]
+        words += ["--record", "/dev/full"]
         token = server.server.token("alice")
         alice = await asyncio.create_subprocess_exec(
             *(*COMMAND, *words),
@@ -82,6 +84,7 @@ async def test_the_live_line_is_as_wide_as_its_terminal(
         assert drawn == [] and "connected after" in shown.decode()
     else:
         assert "bob@localhost" in drawn and max(map(len, drawn)) < columns
+        assert "\r\x1b[Kaoba-call: /dev/full: No space left on device" in shown.decode()
 
 
 async def test_what_a_peer_says_cannot_steer_the_terminal(server: Server) -> None:

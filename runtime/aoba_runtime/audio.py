@@ -144,16 +144,14 @@ class Voice:
             return SILENCE
         try:
             frame = self._source.read()
+            if frame is not None:
+                return bytes(frame[:FRAME_BYTES].ljust(FRAME_BYTES, b"\0"))
         except AudioError as error:
             logger.warning("%s; silence is sent instead", error)
-            frame = None
         except _FAILURES:
             logger.exception("the source failed; silence is sent instead")
-            frame = None
-        if frame is None:
-            self.source = None
-            return SILENCE
-        return frame[:FRAME_BYTES].ljust(FRAME_BYTES, b"\0")
+        self.source = None
+        return SILENCE
 
     @staticmethod
     def _give(sinks: list[Sink], frame: bytes) -> None:

@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import contextlib
 import os
+import stat
+import sys
 import time
 import wave
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from io import FileIO
 from pathlib import Path
 from typing import Final
 
 from .extras import require_extra
+
+if sys.platform != "win32":
+    import fcntl
 
 require_extra("media", __name__, "av", "numpy")
 
@@ -94,6 +100,23 @@ def _why(error: FFmpegError | OSError) -> str:
     return error.strerror or str(error)
 
 
+def _emptied(path: Path | str) -> FileIO:
+    """The file, which nobody else records into; without a buffer, so that what fails is known at once."""
+    keep = ~os.O_TRUNC
+    file = open(path, "wb", buffering=0, opener=lambda name, how: os.open(name, how & keep, 0o666))
+    if stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+        try:
+            if sys.platform != "win32":
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            file.close()
+            raise AudioError(f"{path}: another call is being recorded into it") from None
+        except OSError:
+            pass  # a file system without locks
+        file.truncate()
+    return file
+
+
 class WavSink:
     """Writes what it hears: 48 kHz, 16 bits, one channel or, for `CallRecorder`, two."""
 
@@ -101,7 +124,7 @@ class WavSink:
         try:
             if Path(path).is_fifo():
                 raise AudioError(f"{path}: a pipe takes no WAV file, whose head is written last")
-            self._file = open(path, "wb", buffering=0)  # what fails is known at once
+            self._file = _emptied(path)
         except OSError as error:
             raise AudioError(f"{path}: {error.strerror}") from None
         self._path = path

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import math
 import os
 import shutil
@@ -35,6 +36,9 @@ class Report:
         is_terminal = sys.stderr is not None and sys.stderr.isatty()
         self.is_live = not as_json and is_terminal and os.environ.get("TERM") != "dumb"
         self._has_line = False
+        if self.is_live:
+            for handler in logging.getLogger().handlers:  # what is logged wipes the line, too
+                handler.setFormatter(logging.Formatter(f"{_CLEAR}aoba-call: %(message)s"))
 
     def ready(self, jid: str) -> None:
         """We are reachable."""
