@@ -115,8 +115,16 @@ async def test_an_interrupt_while_it_rings_cancels(server: Server, number: int) 
         assert bob.ended == ("cancelled", None, "remote")
 
 
-@pytest.mark.parametrize("who", ["caller", "callee"])
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize(
+    ("who", "number"),
+    [
+        ("caller", signal.SIGINT),
+        ("callee", signal.SIGINT),
+        ("caller", signal.SIGTERM),
+        ("callee", signal.SIGTERM),
+        ("caller", getattr(signal, "SIGHUP", signal.SIGTERM)),  # its terminal is closed
+    ],
+)
 async def test_an_interrupt_in_a_call_completes_it(server: Server, who: str, number: int) -> None:
     async with (
         await server.listener("--tone", "600", "--once") as bob,

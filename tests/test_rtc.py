@@ -14,6 +14,7 @@ import aioice.ice
 import pytest
 from aioice import stun
 from aoba_runtime import rtc, rtc_engine
+from aoba_runtime.audio import AudioError, Voice
 from aoba_runtime.audio_levels import rms
 from aoba_runtime.audio_tones import Tone
 from aoba_runtime.media import (
@@ -372,3 +373,13 @@ async def test_calls_in_sequence_leave_no_task_thread_or_socket(
     assert threading.active_count() <= threads
     assert open_files() <= files
     assert caplog.text == ""
+
+
+async def test_a_voice_is_of_one_call() -> None:
+    """Its sources were closed with the first; the second would be silent, and nobody would know why."""
+    voice = Voice()
+    media = rtc.RtcMedia(RtcOptions(local_addresses=("127.0.0.1",)), lambda call_id: voice)
+    session = media.session("a", lambda event: None)
+    await session.aclose()
+    with pytest.raises(AudioError, match="give each its own"):
+        media.session("b", lambda event: None)

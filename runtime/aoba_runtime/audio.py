@@ -67,6 +67,7 @@ class Voice:
         self._local: list[Sink] = []
         self._said: deque[bytes] = deque(maxlen=10)
         self._heard: deque[bytes] = deque(maxlen=10)
+        self._taken = False
         self._closed = False
 
     @property
@@ -114,6 +115,13 @@ class Voice:
     def remote_level(self) -> float:
         """RMS of the last 200 ms that the peer said, in 0..1."""
         return rms(b"".join(self._heard))
+
+    def for_a_call(self) -> Voice:
+        """Itself; for engines, as each call begins. `AudioError` the second time: what it had was closed with its call."""
+        if self._taken:
+            raise AudioError("a Voice is what is said and heard in one call: give each its own")
+        self._taken = True
+        return self
 
     def say(self) -> bytes:
         """The next frame to send; for engines, every 20 ms. A muted source goes on unheard, as a microphone does."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import sys
 import warnings
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import TYPE_CHECKING, Final, TypeVar
@@ -362,7 +363,7 @@ async def _session(
 
 
 def _on_signals(stop: asyncio.Event) -> None:
-    """Ctrl-C and SIGTERM ask for an orderly end; a second one ends at once."""
+    """Ctrl-C, SIGTERM and a terminal that is closed ask for an orderly end; a second one ends at once."""
     task = asyncio.current_task()
     loop = asyncio.get_running_loop()
     assert task is not None
@@ -373,7 +374,10 @@ def _on_signals(stop: asyncio.Event) -> None:
             task.cancel()
         stop.set()
 
-    for number in (signal.SIGINT, signal.SIGTERM):
+    numbers = [signal.SIGINT, signal.SIGTERM]
+    if sys.platform != "win32" and signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # nohup
+        numbers.append(signal.SIGHUP)
+    for number in numbers:
         try:
             loop.add_signal_handler(number, asked)
         except NotImplementedError:  # Windows: Ctrl-C cancels the main task instead

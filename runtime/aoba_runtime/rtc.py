@@ -52,7 +52,7 @@ logger = logging.getLogger(__name__)
 
 
 class RtcMedia:
-    """Makes the voice of calls (`Media`); `voice` says what is said and heard in a call, by its id."""
+    """Makes the voice of calls (`Media`); `voice` makes what is said and heard in a call, by its id."""
 
     def __init__(
         self,
@@ -65,7 +65,7 @@ class RtcMedia:
 
     def session(self, call_id: str, notify: Callable[[MediaEvent], None]) -> RtcSession:
         """The voice of a new call; to be called on the event loop."""
-        options, voice = self._options, self._voice(call_id)
+        options, voice = self._options, self._voice(call_id).for_a_call()
         complexity = options.complexity_among(self._sessions)
         self._sessions += 1
         return RtcSession(options, notify, voice, complexity, self._left)
