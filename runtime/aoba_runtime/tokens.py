@@ -57,7 +57,9 @@ def make_token(user: str, secret: str | bytes, *, ttl: float = DEFAULT_TTL) -> s
     if not is_user(user):
         raise ValueError(f"{user!r} is no user name; write it as alice or alice@localhost")
     if not 0 < ttl < 1e10:
-        raise ValueError(f"a token cannot last {ttl:g} s; its lifetime is above 0 s")
+        raise ValueError(
+            f"a token cannot last {ttl:g} s; its lifetime is above 0 s, and below 317 years"
+        )
     now = int(time.time())
     claims = {"sub": user, "iat": now, "exp": now + max(1, round(ttl))}
     return jwt.encode(claims, usable_secret(secret), algorithm=ALGORITHM)
