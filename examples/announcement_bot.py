@@ -6,6 +6,7 @@ PYTHONPATH=generated AOBA_TOKEN=$(aoba-call token news) python examples/announce
 import argparse
 import asyncio
 import os
+import signal
 import sys
 
 from aoba_runtime import xmpp
@@ -31,7 +32,7 @@ async def announce(call: VoiceCall, voice: Voice, file: str) -> None:
 
 
 async def main(file: str, url: str, token: str) -> None:
-    """Take calls until interrupted, or the connection is lost; each in a task of its own."""
+    """Take calls until stopped, or the connection is lost; each in a task of its own."""
     voices: dict[str, Voice] = {}
 
     def voice(call_id: str) -> Voice:
@@ -45,7 +46,9 @@ async def main(file: str, url: str, token: str) -> None:
         Phone(client, media, max_calls=10) as phone,
         asyncio.TaskGroup() as calls,
     ):
-        lost = asyncio.get_running_loop().create_future()
+        loop = asyncio.get_running_loop()
+        lost = loop.create_future()
+        loop.add_signal_handler(signal.SIGTERM, lost.cancel)
 
         @phone.on_link
         def link(event: object) -> None:
@@ -61,6 +64,8 @@ async def main(file: str, url: str, token: str) -> None:
 
         print("ready as", transport.jid, flush=True)
         await asyncio.wait([lost])
+        if lost.cancelled():
+            await phone.aclose()  # else the calls that are up are heard to their end
     lost.result()  # raises what ended the connection
 
 
@@ -77,5 +82,5 @@ if __name__ == "__main__":
         asyncio.run(main(given.file, given.url, token))
     except (AudioError, LinkError, ValueError) as error:  # no sound, no connection, or no URL
         sys.exit(f"{parser.prog}: {error}")
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, asyncio.CancelledError):  # Ctrl-C, SIGTERM
         pass

@@ -8,6 +8,7 @@ Then call it: `AOBA_TOKEN=$(aoba-call token alice) aoba-call dial echo`.
 import argparse
 import asyncio
 import os
+import signal
 import sys
 
 from aoba_runtime import xmpp
@@ -26,14 +27,16 @@ def voice(call_id: str) -> Voice:
 
 
 async def main(url: str, token: str) -> None:
-    """Take calls until interrupted, or the connection is lost; leaving the block hangs up what is still up."""
+    """Take calls until stopped, or the connection is lost; leaving the block hangs up what is still up."""
     media = RtcMedia(RtcOptions(local_addresses=addresses_for(url)), voice)
     async with (
         xmpp.connect(url, token) as transport,
         AobaVoiceCallSignalingClient(transport) as client,
         Phone(client, media, max_calls=10) as phone,
     ):
-        lost = asyncio.get_running_loop().create_future()
+        loop = asyncio.get_running_loop()
+        lost = loop.create_future()
+        loop.add_signal_handler(signal.SIGTERM, lost.cancel)
 
         @phone.on_link
         def link(event: object) -> None:
@@ -62,5 +65,5 @@ if __name__ == "__main__":
         asyncio.run(main(given.url, token))
     except (LinkError, ValueError) as error:  # no connection, or no URL
         sys.exit(f"{parser.prog}: {error}")
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, asyncio.CancelledError):  # Ctrl-C, SIGTERM
         pass

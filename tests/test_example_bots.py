@@ -188,6 +188,52 @@ async def test_a_bot_ends_that_is_not_let_in_again(tmp_path: Path, name: str) ->
     assert re.fullmatch(rf"{name}: \S+ refused the token .*\n", err.decode())
 
 
+@pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("name", ["echo_bot.py", "announcement_bot.py"])
+async def test_a_bot_that_is_stopped_in_a_call_hangs_up(
+    server: devserver.Server, tmp_path: Path, name: str, stop: signal.Signals
+) -> None:
+    """Service managers send SIGTERM: the caller would hear nothing for 15 s, and then a failure."""
+    news = tmp_path / "news.wav"
+    with wave.open(str(news), "wb") as file:
+        file.setparams((1, 2, 16_000, 0, "NONE", ""))
+        file.writeframes(bytes(32_000 * 60))
+    files = [str(news)] if name == "announcement_bot.py" else []
+    running = await asyncio.create_subprocess_exec(
+        sys.executable,
+        *(str(ROOT / "examples" / name), *files, server.url),
+        env=environment(server.token("bot")),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    dial = ["-m", "aoba_runtime.cli", "dial", "bot@localhost", "--silence", "--json"]
+    caller: asyncio.subprocess.Process | None = None
+    try:
+        assert running.stdout is not None
+        async with asyncio.timeout(60):
+            assert (await running.stdout.readline()).startswith(b"ready as ")
+            caller = await asyncio.create_subprocess_exec(
+                sys.executable,
+                *(*dial, "--url", server.url),
+                env=environment(server.token("alice")),
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+            )
+            assert caller.stdout is not None
+            while b"first-audio" not in (line := await caller.stdout.readline()):
+                assert line
+            running.send_signal(stop)
+            out, _ = await caller.communicate()
+            _, err = await running.communicate()
+    finally:
+        for process in (running, caller):
+            if process is not None and process.returncode is None:
+                process.kill()
+                await process.wait()
+    assert re.search(rb'"reason": "completed", "duration": \d+, "by": "remote"', out)
+    assert (caller.returncode, running.returncode, err) == (0, 0, b"")
+
+
 async def test_a_file_that_goes_does_not_end_the_bot(
     server: devserver.Server, tmp_path: Path
 ) -> None:

@@ -95,7 +95,7 @@ export class Phone extends EventTarget {
       'call:mute-change': () => this.#peerMuted(call, payload.muted),
       'call:hangup': () => this.#refused(call, from, payload.reason, payload.duration),
     };
-    if (!(type in steps)) throw new Refusal('cancel', 'feature-not-implemented');
+    if (!Object.hasOwn(steps, type)) throw new Refusal('cancel', 'feature-not-implemented');
     const isRinging = call.state === 'calling' || call.state === 'ringing' || !call.connection;
     const isEarly = isRinging && /offer|answer|mute/.test(type);
     const isLate = type === 'call:accept' && call.state !== 'calling';
