@@ -11,7 +11,9 @@ import os
 import struct
 import subprocess
 import termios
+from dataclasses import replace
 from pathlib import Path
+from typing import cast
 
 import pytest
 from aoba_runtime import PeerUnavailable, xmpp
@@ -19,10 +21,12 @@ from aoba_runtime.cli_common import Sparse
 from aoba_runtime.cli_options import Options
 from aoba_runtime.cli_phone import _Softphone
 from aoba_runtime.cli_sound import Sound
+from aoba_runtime.phone_call import VoiceCall
 from aoba_runtime.phone_events import EndReason
 from aoba_voice_call_signaling import AobaVoiceCallSignalingClient
 from phone_pair import BOB, REMOTE, phones
 from softphones import COMMAND, Server, server
+from voices import call
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
@@ -130,6 +134,15 @@ def options() -> Options:
         relay_only=False,
         local_addresses=(),
     )
+
+
+async def test_what_takes_everything_takes_every_recording(tmp_path: Path) -> None:
+    (null := tmp_path / "null").symlink_to("/dev/null")
+    sound = Sound(replace(options(), record=null))
+    async with call() as (caller, callee):
+        for end in (caller, callee):
+            sound.begin(cast(VoiceCall, end))
+    assert os.listdir(tmp_path) == ["null"]
 
 
 async def test_who_rings_while_we_dial_somebody_else_hears_busy() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 import pytest
 from aoba_runtime import loopback
@@ -40,6 +41,20 @@ async def test_a_client_has_one_phone() -> None:
                     pass
         async with Phone(client, FakeMedia()):
             pass
+
+
+@pytest.mark.parametrize(
+    ("limit", "words"),
+    [
+        ({"max_calls": 0}, "max_calls 0: without any there is no call"),
+        ({"ring_time": -1.0}, "ring_time -1.0: expected a number of seconds above 0"),
+        ({"connect_time": float("nan")}, "connect_time nan: expected a number of seconds above 0"),
+    ],
+)
+async def test_limits_under_which_there_is_no_call(limit: dict[str, Any], words: str) -> None:
+    async with AobaVoiceCallSignalingClient(loopback.pair()[0]) as client:
+        with pytest.raises(ValueError, match=f"^{words}$"):
+            Phone(client, FakeMedia(), **limit)
 
 
 async def test_a_phone_is_entered_once_and_used_inside() -> None:

@@ -246,6 +246,26 @@ def test_a_message_can_be_told_to_be_none(cli: Cli, tmp_path: Path) -> None:
     assert "no message stands for the signal 'busy'" in result.stderr
 
 
+@pytest.mark.parametrize("is_apart", [True, False])
+def test_two_messages_for_one_signal_are_told_of(cli: Cli, tmp_path: Path, is_apart: bool) -> None:
+    text = (CASES / "sessions.yaml").read_text()
+    busy = "      Busy: {payload: {$ref: '#/components/schemas/Busy'}}\n"
+    assert busy in text
+    other = busy.replace("Busy:", "busy:")
+    before, after = busy, busy + other
+    hint = "mark the message that does with x-aoba-call: {signal: busy}, or the other with x-aoba-call: false"
+    if is_apart:
+        before = "channels:\n"
+        after = f"channels:\n  heard:\n    address: heard\n    messages:\n{other}"
+        hint = "say and hear it by one message: let both channels refer to the same"
+    spec = tmp_path / "spec.yaml"
+    spec.write_text(text.replace(before, after, 1))
+    result = cli(spec, "-o", tmp_path / "out", "--quiet")
+    assert result.exit_code == 0, result.stderr
+    said = f"both stand for the signal 'busy' of a call [call-signal]\n    hint: {hint}"
+    assert said in result.stderr
+
+
 def test_an_extension_of_no_signal(cli: Cli, tmp_path: Path) -> None:
     text = (CASES / "sessions.yaml").read_text()
     spec = tmp_path / "spec.yaml"

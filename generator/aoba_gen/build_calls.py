@@ -136,12 +136,15 @@ class _Binder:
         best = [each for each in found if each.rank == min(other.rank for other in found)]
         if len(best) > 1:
             listed = " and ".join(shown(each.message.name) for each in best)
-            self._report.warn(
-                "call-signal",
-                f"no calls.py is made: {listed} both stand for the signal {kind.key!r} of a call",
-                best[1].place.location,
-                f"{mark}, or the other with {EXTENSION}: false",
-            )
+            what = f"{listed} both stand for the signal {kind.key!r} of a call"
+            hint = f"{mark}, or the other with {EXTENSION}: false"
+            if not any(
+                all(each.message in channel.messages for each in best)
+                for channel in self._model.channels
+            ):
+                hint = "say and hear it by one message: let both channels refer to the same"
+            at = best[1].place.location
+            self._report.warn("call-signal", f"no calls.py is made: {what}", at, hint)
             return None
         return best[0]
 

@@ -13,6 +13,7 @@ when is a table in `call_states`, and drawn in `docs/call.md`.
 
 from __future__ import annotations
 
+import math
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
@@ -95,7 +96,8 @@ class Line:
     """The calls of one endpoint.
 
     `jid` is our address; `clock` gives milliseconds since the epoch for timestamps. Past `max_calls`, those that ring
-    included, callers are told busy at once. Times are in seconds.
+    included, callers are told busy at once. Times are in seconds. Raises `ValueError` for a limit under which there is
+    no call.
     """
 
     def __init__(
@@ -109,6 +111,11 @@ class Line:
         goodbye_time: float = GOODBYE_TIME,
         new_id: Callable[[], str] = lambda: str(uuid.uuid4()),
     ) -> None:
+        if max_calls < 1:
+            raise ValueError(f"max_calls {max_calls}: without any there is no call")
+        for name, seconds in (("ring_time", ring_time), ("connect_time", connect_time)):
+            if not 0 < seconds < math.inf:
+                raise ValueError(f"{name} {seconds}: expected a number of seconds above 0")
         self.account: Final = account(jid)
         self.max_calls = max_calls
         self._limits: Final = {

@@ -88,7 +88,7 @@ class Sound:
         return microphone, [] if speaker is None else [speaker]
 
     def _record(self, voice: Voice, path: Path) -> None:
-        if self._count > 1:
+        if self._count > 1 and not path.is_char_device():  # /dev/null takes them all
             path = path.with_stem(f"{path.stem}-{self._count}")
         try:
             if self._is_played(path):

@@ -60,7 +60,7 @@ class Phone:
     own address where the transport does not say it.
 
     Leaving `async with` hangs up all calls, and leaves client and transport to their owners. Raises `NoCalls` when the
-    client's document has none.
+    client's document has none, `ValueError` for limits under which there is no call.
     """
 
     def __init__(
@@ -91,7 +91,10 @@ class Phone:
         self._effects: deque[engine.Effect] = deque()
         self._is_acting = False
         self._outbox = Outbox(
-            self._plug, self._settled, ring_time=ring_time, connect_time=CONNECT_TIME
+            self._plug,
+            self._settled,
+            ring_time=ring_time,
+            connect_time=max(connect_time, CONNECT_TIME),
         )
         self._tasks = Tasks()
         self._closing = Tasks()
