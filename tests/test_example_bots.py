@@ -207,7 +207,7 @@ async def test_a_bot_that_is_stopped_in_a_call_hangs_up(
         stderr=subprocess.PIPE,
     )
     dial = ["-m", "aoba_runtime.cli", "dial", "bot@localhost", "--silence", "--json"]
-    caller: asyncio.subprocess.Process | None = None
+    programs = [running]
     try:
         assert running.stdout is not None
         async with asyncio.timeout(60):
@@ -219,6 +219,7 @@ async def test_a_bot_that_is_stopped_in_a_call_hangs_up(
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
             )
+            programs.append(caller)
             assert caller.stdout is not None
             while b"first-audio" not in (line := await caller.stdout.readline()):
                 assert line
@@ -226,8 +227,8 @@ async def test_a_bot_that_is_stopped_in_a_call_hangs_up(
             out, _ = await caller.communicate()
             _, err = await running.communicate()
     finally:
-        for process in (running, caller):
-            if process is not None and process.returncode is None:
+        for process in programs:
+            if process.returncode is None:
                 process.kill()
                 await process.wait()
     assert re.search(rb'"reason": "completed", "duration": \d+, "by": "remote"', out)
