@@ -6,6 +6,8 @@ SPEC = spec/voice-call-signaling.yaml
 py = .venv/bin/python
 install = $(py) -m pip install --quiet --disable-pip-version-check
 projects = pyproject.toml runtime/pyproject.toml
+# One more than there are processors: tests that wait for a server or a browser leave theirs to others.
+workers = $(shell $(py) -c 'import os; print((os.cpu_count() or 1) + 1)')
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test check generate fuzz bench clean
@@ -33,7 +35,7 @@ demo: .venv/demo
 	@echo "  run    make test"
 
 test: .venv/test
-	@$(py) -m pytest --numprocesses auto --dist loadfile --no-loadscope-reorder
+	@$(py) -m pytest --numprocesses $(workers) --dist loadfile --no-loadscope-reorder
 
 check: .venv/test
 	$(py) -m mypy --exclude '^tests/cases/' benchmarks deploy examples generated generator runtime tests

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import ast
 import traceback
+from functools import cache
 from itertools import pairwise
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from .allowed import Forbidden, check_allowed
 from .diagnostics import Diagnostic, Location, Refused, commanding_nothing, shown, suggestion
@@ -14,6 +15,9 @@ from .model import Model
 from .options import TEMPLATES
 from .prose import WIDTH, docstring, literal
 from .schemas import models_text
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
 
 ABI: Final = 2
 """The ABI of aoba-runtime that generated code is written for."""
@@ -31,21 +35,7 @@ def render(model: Model, templates: Path | None = None) -> dict[str, str]:
     Raises `Flawed` when a file is no Python or holds what generated code never holds, and `Refused` for a fault in a
     template of the user's. What the user's own templates write may be anything.
     """
-    from jinja2 import (
-        FileSystemLoader,
-        StrictUndefined,
-    )  # like black: slow, and most runs change nothing
-    from jinja2.sandbox import ImmutableSandboxedEnvironment
-
-    environment = ImmutableSandboxedEnvironment(  # the user's own may come with a checkout
-        loader=FileSystemLoader([*([templates] if templates else []), TEMPLATES]),
-        undefined=StrictUndefined,
-        autoescape=False,  # what is written is Python: every text goes through `literal` or `docstring`
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    environment.filters.update(docstring=docstring, literal=literal)
+    environment = _environment(templates, TEMPLATES) if templates else _ours(TEMPLATES)
     ours = sorted(place.name for place in TEMPLATES.glob("*.j2"))
     _check_names(templates, ours)
     try:
@@ -66,6 +56,31 @@ def render(model: Model, templates: Path | None = None) -> dict[str, str]:
     return {path: _formatted(path, text, templates) for path, text in sorted(texts.items())} | {
         "py.typed": ""
     }
+
+
+@cache
+def _ours(folder: Path) -> Environment:
+    """Our own templates, read once for any number of documents; the user's own may change meanwhile."""
+    return _environment(folder)
+
+
+def _environment(*folders: Path) -> Environment:
+    from jinja2 import (
+        FileSystemLoader,
+        StrictUndefined,
+    )  # like black: slow, and most runs change nothing
+    from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+    environment = ImmutableSandboxedEnvironment(  # the user's own may come with a checkout
+        loader=FileSystemLoader(folders),
+        undefined=StrictUndefined,
+        autoescape=False,  # what is written is Python: every text goes through `literal` or `docstring`
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.filters.update(docstring=docstring, literal=literal)
+    return environment
 
 
 def _check_names(templates: Path | None, ours: list[str]) -> None:
