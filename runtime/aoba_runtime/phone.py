@@ -90,12 +90,8 @@ class Phone:
         self._calls: dict[str, VoiceCall] = {}
         self._effects: deque[engine.Effect] = deque()
         self._is_acting = False
-        self._outbox = Outbox(
-            self._plug,
-            self._settled,
-            ring_time=ring_time,
-            connect_time=max(connect_time, CONNECT_TIME),
-        )
+        useful = max(connect_time, CONNECT_TIME)
+        self._outbox = Outbox(self._plug, self._settled, ring_time=ring_time, connect_time=useful)
         self._tasks = Tasks()
         self._closing = Tasks()
         self._work: dict[VoiceCall, asyncio.Task[None]] = {}
