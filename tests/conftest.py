@@ -11,7 +11,7 @@ from typing import Final, TypeAlias
 import pytest
 from aoba_gen.cli import main
 from click.testing import CliRunner, Result
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 # Helpers assert for the modules that import them, and what failed is told as in those.
 pytest.register_assert_rewrite(
@@ -30,7 +30,9 @@ pytest.register_assert_rewrite(
 
 # A shell lets what it runs in the background ignore interrupts, and the programs that are tested would inherit that.
 signal.signal(signal.SIGINT, signal.default_int_handler)
-settings.register_profile("aoba", deadline=None)  # the machine may be busy
+settings.register_profile(  # the machine may be busy
+    "aoba", deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
 settings.load_profile("aoba")
 _BARE: Final = re.compile(r"^.+:\d+:\d+: .+ \[[a-z][a-z0-9-]+\]$(?!\n    hint: .)", re.MULTILINE)
 Cli: TypeAlias = Callable[..., Result]
