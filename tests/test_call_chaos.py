@@ -30,7 +30,7 @@ from aoba_runtime.call import (
 )
 from aoba_runtime.signals import Candidate, EndReason, Hangup, Initiate
 from call_world import Device, World
-from hypothesis import HealthCheck, settings
+from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
@@ -212,9 +212,4 @@ def dials(device: Device) -> set[str]:
 
 
 TestChaos = Chaos.TestCase
-TestChaos.settings = settings(
-    max_examples=150,
-    stateful_step_count=40,
-    deadline=None,
-    suppress_health_check=[HealthCheck.too_slow],
-)
+TestChaos.settings = settings(max_examples=150, stateful_step_count=40)
