@@ -7,7 +7,7 @@ py = .venv/bin/python
 install = $(py) -m pip install --quiet --disable-pip-version-check
 projects = pyproject.toml runtime/pyproject.toml
 # One more than there are processors: tests that wait for a server or a browser leave theirs to others.
-workers = $(shell $(py) -c 'import os; print((os.cpu_count() or 1) + 1)')
+workers = $(shell expr $$(nproc 2>/dev/null || echo 2) + 1)
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test check generate fuzz bench clean

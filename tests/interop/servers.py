@@ -11,7 +11,9 @@ from __future__ import annotations
 import asyncio
 import atexit
 import contextlib
+import itertools
 import os
+import random
 import re
 import select
 import signal
@@ -19,10 +21,10 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Final, Self
 
 import jwt
 import pytest
@@ -40,13 +42,25 @@ class ServerError(RuntimeError):
     """A server did not do as told; the message ends with its logs."""
 
 
+def _own_ports() -> Iterator[int]:
+    """Ports of this test process alone, over and over, from any on: below those that a system gives to who asks for any."""
+    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0")[2:])
+    first = 20_000 + worker % 8 * 1_500
+    begin = random.randrange(1_500)
+    return (first + (begin + count) % 1_500 for count in itertools.count())
+
+
+_PORTS: Final = _own_ports()
+
+
 def free_ports(count: int) -> list[int]:
-    """Loopback ports nobody listens on just now, all different."""
-    with contextlib.ExitStack() as stack:
-        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for each in sockets:
-            each.bind(("127.0.0.1", 0))
-        return [int(each.getsockname()[1]) for each in sockets]
+    """Loopback ports nobody listens on, all different, and that nobody else takes before their server does."""
+    found: list[int] = []
+    while len(found) < count:
+        with socket.socket() as one, contextlib.suppress(OSError):
+            one.bind(("127.0.0.1", port := next(_PORTS)))
+            found.append(port)
+    return found
 
 
 class Running:
