@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import gc
 import logging
+import socket
 import time
 from contextlib import AsyncExitStack
 
@@ -86,6 +87,8 @@ async def test_client_that_does_not_read() -> None:
         alice = await peer(peers, server)
         bob = await peer(peers, server, "bob")
         bob.socket.transport.pause_reading()
+        taken = bob.socket.transport.get_extra_info("socket")
+        taken.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65_536)  # else it may grow to 32 MB
         await alice.send(*(call(f"n{n}", bob.jid, "x" * 200_000) for n in range(80)))
         answers = [await alice.recv("c:iq") for _ in range(3)]
         for answer in answers:

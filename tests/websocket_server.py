@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import gc
+import socket
 from collections.abc import AsyncIterator, Awaitable
 from contextlib import asynccontextmanager
 from typing import Any, TypeVar
@@ -149,8 +150,13 @@ class Proxy:
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def __aenter__(self) -> Proxy:
-        self._listener = await asyncio.start_server(self._visit, "127.0.0.1", 0)
-        self.port = self._listener.sockets[0].getsockname()[1]
+        listening = socket.socket()
+        listening.setsockopt(
+            socket.SOL_SOCKET, socket.SO_RCVBUF, 65_536
+        )  # else it may grow to 32 MB
+        listening.bind(("127.0.0.1", 0))
+        self.port = listening.getsockname()[1]
+        self._listener = await asyncio.start_server(self._visit, sock=listening)
         return self
 
     async def __aexit__(self, *_: object) -> None:
