@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from .call_extension import EXTENSION, Wish
-from .call_fields import Fields, Way
+from .call_fields import Fields, Way, dotted
 from .call_names import REASONS, matches
 from .diagnostics import Report, shown
 from .model_calls import Reason
@@ -60,7 +60,7 @@ def read_reasons(
     )
     if refused is not None:
         warn(
-            f"{shown('.'.join(step.name for step in way))} does not take {shown(refused)}, which is said for an end reason",
+            f"{shown(dotted(way))} does not take {shown(refused)}, which is said for an end reason",
             "let its values be an enum, or let it take any text",
         )
     if refused is not None or len(said) < len(REASONS):
