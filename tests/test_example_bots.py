@@ -37,18 +37,35 @@ def environment(token: str) -> dict[str, str]:
     }
 
 
+async def started(token: str, *words: str) -> asyncio.subprocess.Process:
+    """A program of Python, or a module of it, at whose outputs we listen."""
+    return await asyncio.create_subprocess_exec(
+        sys.executable,
+        *words,
+        env=environment(token),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+
+
+def example(name: str) -> str:
+    return str(ROOT / "examples" / name)
+
+
+def silent(file: Path, seconds: int) -> Path:
+    """A file in which nothing is said."""
+    with wave.open(str(file), "wb") as written:
+        written.setparams((1, 2, 16_000, 0, "NONE", ""))
+        written.writeframes(bytes(32_000 * seconds))
+    return file
+
+
 @asynccontextmanager
 async def bot(
     server: devserver.Server, user: str, name: str, *args: str
 ) -> AsyncIterator[list[str]]:
     """A bot that is ready; what it printed is in the list once it has ended, by Ctrl-C and without an error."""
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        *(str(ROOT / "examples" / name), *args, server.url),
-        env=environment(server.token(user)),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-    )
+    process = await started(server.token(user), example(name), *args, server.url)
     assert process.stdout is not None
     try:
         async with asyncio.timeout(20):
@@ -67,13 +84,7 @@ async def bot(
 
 async def failure(token: str, name: str, *args: str) -> tuple[int | None, str, str]:
     """How a program ends that cannot work: its exit code, what it prints, and its complaint."""
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        *(str(ROOT / "examples" / name), *args),
-        env=environment(token),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-    )
+    process = await started(token, example(name), *args)
     async with asyncio.timeout(60):
         out, err = await process.communicate()
     return process.returncode, out.decode(), err.decode()
@@ -81,13 +92,7 @@ async def failure(token: str, name: str, *args: str) -> tuple[int | None, str, s
 
 async def output(server: devserver.Server, user: str, *command: str) -> str:
     """What a program prints; it must succeed."""
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        *command,
-        env=environment(server.token(user)),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-    )
+    process = await started(server.token(user), *command)
     async with asyncio.timeout(60):
         out, err = await process.communicate()
     assert process.returncode == 0, err.decode()
@@ -160,19 +165,10 @@ async def test_load_on_nobody_fails_and_says_why(server: devserver.Server) -> No
 @pytest.mark.parametrize("name", ["echo_bot.py", "announcement_bot.py"])
 async def test_a_bot_ends_that_is_not_let_in_again(tmp_path: Path, name: str) -> None:
     """The server comes back with another secret: the bot would stand there for ever, and nobody could call it."""
-    news = tmp_path / "news.wav"
-    with wave.open(str(news), "wb") as file:
-        file.setparams((1, 2, 16_000, 0, "NONE", ""))
-        file.writeframes(bytes(32_000))
+    news = silent(tmp_path / "news.wav", 1)
     files = [str(news)] if name == "announcement_bot.py" else []
     async with devserver.serve(port=0) as server:
-        process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            *(str(ROOT / "examples" / name), *files, server.url),
-            env=environment(server.token("bot")),
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-        )
+        process = await started(server.token("bot"), example(name), *files, server.url)
         assert process.stdout is not None
         async with asyncio.timeout(30):
             assert (await process.stdout.readline()).startswith(b"ready as ")
@@ -194,31 +190,16 @@ async def test_a_bot_that_is_stopped_in_a_call_hangs_up(
     server: devserver.Server, tmp_path: Path, name: str, stop: signal.Signals
 ) -> None:
     """Service managers send SIGTERM: the caller would hear nothing for 15 s, and then a failure."""
-    news = tmp_path / "news.wav"
-    with wave.open(str(news), "wb") as file:
-        file.setparams((1, 2, 16_000, 0, "NONE", ""))
-        file.writeframes(bytes(32_000 * 60))
+    news = silent(tmp_path / "news.wav", 60)
     files = [str(news)] if name == "announcement_bot.py" else []
-    running = await asyncio.create_subprocess_exec(
-        sys.executable,
-        *(str(ROOT / "examples" / name), *files, server.url),
-        env=environment(server.token("bot")),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-    )
+    running = await started(server.token("bot"), example(name), *files, server.url)
     dial = ["-m", "aoba_runtime.cli", "dial", "bot@localhost", "--silence", "--json"]
     programs = [running]
     try:
         assert running.stdout is not None
         async with asyncio.timeout(60):
             assert (await running.stdout.readline()).startswith(b"ready as ")
-            caller = await asyncio.create_subprocess_exec(
-                sys.executable,
-                *(*dial, "--url", server.url),
-                env=environment(server.token("alice")),
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-            )
+            caller = await started(server.token("alice"), *dial, "--url", server.url)
             programs.append(caller)
             assert caller.stdout is not None
             while b"first-audio" not in (line := await caller.stdout.readline()):
@@ -238,16 +219,9 @@ async def test_a_bot_that_is_stopped_in_a_call_hangs_up(
 async def test_a_file_that_goes_does_not_end_the_bot(
     server: devserver.Server, tmp_path: Path
 ) -> None:
-    news = tmp_path / "news.wav"
-    with wave.open(str(news), "wb") as file:
-        file.setparams((1, 2, 16_000, 0, "NONE", ""))
-        file.writeframes(bytes(32_000))
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        *(str(ROOT / "examples" / "announcement_bot.py"), str(news), server.url),
-        env=environment(server.token("news")),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
+    news = silent(tmp_path / "news.wav", 1)
+    process = await started(
+        server.token("news"), example("announcement_bot.py"), str(news), server.url
     )
     assert process.stdout is not None
     try:
