@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
 import pytest
 from interop.browser import PAGE, Browser, BrowserPhone, browser
-from interop.calls import Place, name, over, party, soon, told, voice
+from interop.calls import Member, Place, name, over, party, soon, told, voice
 from interop.proxy import Proxy
 
 from aoba_runtime import devserver
@@ -31,6 +34,17 @@ ASKED = """() => {
 LET_GO = "window.given?.getTracks().every((track) => track.readyState === 'ended')"
 
 
+@asynccontextmanager
+async def scene(page_port: int) -> AsyncIterator[tuple[devserver.Server, Browser, Member]]:
+    """A server, a browser that opens pages there, and bob at his Python phone."""
+    async with (
+        devserver.serve(port=0) as place,
+        browser(page_port) as chromium,
+        party(place, "bob") as bob,
+    ):
+        yield place, chromium, bob
+
+
 async def phone(chromium: Browser, place: devserver.Server, script: str) -> BrowserPhone:
     page = await chromium.phone(place.url, place.token("tab"))
     await page.page.evaluate(script)
@@ -39,11 +53,7 @@ async def phone(chromium: Browser, place: devserver.Server, script: str) -> Brow
 
 async def test_the_microphone_is_refused(page_port: int) -> None:
     """Both ends know at once, and the page says why; nobody waits until a deadline."""
-    async with (
-        devserver.serve(port=0) as place,
-        browser(page_port) as chromium,
-        party(place, "bob") as bob,
-    ):
+    async with scene(page_port) as (place, chromium, bob):
         page = await phone(chromium, place, REFUSED)
         call = await bob.phone.dial("tab@localhost")
         await page.state("ringing")
@@ -63,11 +73,7 @@ async def test_the_microphone_is_refused(page_port: int) -> None:
 
 async def test_the_call_ends_while_the_browser_asks_for_the_microphone(page_port: int) -> None:
     """It must not stay on, for whoever has gone."""
-    async with (
-        devserver.serve(port=0) as place,
-        browser(page_port) as chromium,
-        party(place, "bob") as bob,
-    ):
+    async with scene(page_port) as (place, chromium, bob):
         page = await phone(chromium, place, ASKED)
         call = await bob.phone.dial("tab@localhost")
         await page.state("ringing")
@@ -90,11 +96,7 @@ async def test_the_call_ends_while_the_browser_asks_for_the_microphone(page_port
 
 
 async def test_who_leaves_while_it_rings_rejects(page_port: int) -> None:
-    async with (
-        devserver.serve(port=0) as place,
-        browser(page_port) as chromium,
-        party(place, "bob") as bob,
-    ):
+    async with scene(page_port) as (place, chromium, bob):
         page = await chromium.phone(place.url, place.token("tab"))
         call = await bob.phone.dial("tab@localhost")
         await page.state("ringing")
